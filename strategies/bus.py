@@ -1,7 +1,8 @@
-"""Topics of the desk and the priorities of their handlers: one table, since equal priorities run in random order.
+"""Topics of the desk and the priorities of their handlers, in one table.
 
-Guarantees: every handler of `desk.instant` and of `desk.state` has a number of its own; registering a duplicate raises.
-Higher numbers run first.  Negative numbers are refused by the engine.
+Equal priorities run in an order that is random per process, so every handler of `desk.instant` and of
+`desk.state` has a number of its own: claiming one twice raises.  Higher numbers run first, negative ones
+are refused by the engine.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 INSTANT: Final = "desk.instant"
-SETTLED: Final = "desk.settled"  # published at the OPEN of the next instant: everything before it has been executed
+SETTLED: Final = (
+    "desk.settled"  # published at the OPEN of the next instant: everything before it has been executed
+)
 STATE: Final = "desk.state"
 PLAN: Final = "desk.plan"
 SAFE_MODE: Final = "desk.safe_mode"

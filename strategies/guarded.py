@@ -1,0 +1,36 @@
+"""Handlers that cannot fail in silence: the engine only logs what a handler raises, the desk must know.
+
+Guarantee: an exception in a guarded handler becomes an `Alarm` of kind `handler_error` on the bus, with the
+component, the handler and the error; the brain halts the desk when there are too many.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from risk.vocabulary import Alarm
+from strategies import bus
+
+HANDLER_ERROR = "handler_error"
+
+
+def guarded[**P, R](handler: Callable[P, R]) -> Callable[P, R | None]:
+    """Wrap a method of a component that has `publish_message`, `desk_clock` and `log`."""
+
+    @functools.wraps(handler)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        try:
+            return handler(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - any failure must reach the bus; the engine would swallow it
+            component: Any = args[0]
+            subject = f"{type(component).__name__}.{handler.__name__}"
+            detail = f"{type(error).__name__}: {error}"
+            component.log.error(f"{subject} raised {detail}")
+            component.publish_message(
+                bus.ALARM, Alarm(component.desk_clock.now_ns, HANDLER_ERROR, subject, detail)
+            )
+            return None
+
+    return wrapped

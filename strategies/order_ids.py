@@ -1,0 +1,18 @@
+"""Client order ids that can be computed again after a crash, so that an intent is never sent twice.
+
+Guarantees: the id is a pure function of run, trace id, role and attempt; lower-case letters and digits only;
+at most 36 characters (BingX accepts 40, lower case).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+ID_LENGTH = 32
+
+
+def client_order_id(run_id: str, trace_id: str, role: str, attempt: int) -> str:
+    """Return the client order id of one intent."""
+    digest = hashlib.sha256(f"{run_id}|{trace_id}|{role}|{attempt}".encode()).digest()
+    return base64.b32encode(digest).decode().lower().rstrip("=")[:ID_LENGTH]
