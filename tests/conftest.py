@@ -1,7 +1,8 @@
 """Fixtures that every test may use, and the rule that a required service or data set may not be skipped.
 
-`CRUPTO_REQUIRE` holds a comma-separated list of marker names (`data`, `postgres`, `prometheus`, `chromium`).  A test
-with such a marker that skips is reported as failed: CI sets the variable, so that nothing is left out unnoticed.
+`CRUPTO_REQUIRE` holds a comma-separated list of marker names (`data`, `postgres`, `prometheus`, `chromium`).
+A test with such a marker that skips is reported as failed: CI sets the variable, so that nothing is left out
+unnoticed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 SHARED = PROJECT.parent / "shared"
 
-# A test that asks for one of these fixtures needs what the marker names, whether its author wrote the marker or not.
+# A test that asks for one of these fixtures needs what the marker names, marked or not.
 _FIXTURE_MARKERS = {"market_dir": "data", "shared_dir": "data", "postgres_url": "postgres"}
 
 
@@ -85,7 +86,7 @@ def _postgres_programs() -> Path | None:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """Yield a SQLAlchemy URL of a PostgreSQL server: CRUPTO_TEST_POSTGRES_URL, else a throw-away one on loopback."""
+    """Yield a URL of a PostgreSQL server: CRUPTO_TEST_POSTGRES_URL, else a throw-away one on loopback."""
     given = os.environ.get("CRUPTO_TEST_POSTGRES_URL")
     if given:
         yield given
