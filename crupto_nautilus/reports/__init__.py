@@ -1,0 +1,1 @@
+"""The run folder, its figures, its checker and its reports."""

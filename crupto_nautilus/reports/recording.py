@@ -1,0 +1,117 @@
+"""What a run says, collected in memory on the decision path and turned into tables at its end.
+
+Guarantees: `add` costs two list appends a message and never touches the disk; `seq` numbers the messages of
+all tables in the order of the calls, so the checker can put the events of one instant back into their order.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from crupto_nautilus.reports.errors import RunFolderError
+from crupto_nautilus.reports.rows import TABLE_OF, decision_row, entry_row
+from crupto_nautilus.reports.schema import TABLES
+from risk.vocabulary import Approved, EntryDone, Refused, ToolCall, ToolState
+
+
+class Recording:
+    """Rows of every table of one run, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[object]] = {name: [] for name in TABLES}
+        self._seq: dict[str, list[int]] = {name: [] for name in TABLES}
+        self._next = 1
+        self._calls: dict[tuple[str, str], _Calls] = {}
+
+    def __len__(self) -> int:
+        """Messages added so far, tool calls not counted."""
+        return self._next - 1
+
+    def add(self, message: object) -> None:
+        """Append a vocabulary message to its table.
+
+        Raises
+        ------
+        RunFolderError
+            The message has no table of its own (a decision needs `add_decision`).
+        """
+        table = TABLE_OF.get(type(message))
+        if table is None:
+            if isinstance(message, ToolCall):
+                self._call(message)
+                return
+            raise RunFolderError(
+                f"no table for a {type(message).__name__}",
+                found=type(message).__name__,
+                expected=", ".join(kind.__name__ for kind in TABLE_OF),
+                remedy="give decisions to add_decision and other rows to add_row",
+            )
+        self.add_row(table, message)
+
+    def add_row(self, table: str, row: object) -> None:
+        """Append a row (message or dict) to a table by name."""
+        self._rows[table].append(row)
+        self._seq[table].append(self._next)
+        self._next += 1
+
+    def add_decision(
+        self,
+        decision: Approved | Refused,
+        *,
+        regime: str,
+        desk_mode: str,
+        snapshot: Mapping[str, float] | None = None,
+    ) -> None:
+        """Append an answer; `snapshot` is the book WITH the candidate in it (`schema.SNAPSHOT_COLUMNS`)."""
+        self.add_row(
+            "decisions", decision_row(decision, regime=regime, desk_mode=desk_mode, snapshot=snapshot)
+        )
+
+    def add_entry(self, entry: EntryDone, snapshot: Mapping[str, float] | None = None) -> None:
+        """Append an entry that is over, with the book after it."""
+        self.add_row("entries", entry_row(entry, snapshot))
+
+    def _call(self, call: ToolCall) -> None:
+        key = (call.agent, call.capability)
+        calls = self._calls.get(key)
+        if calls is None:
+            calls = self._calls[key] = _Calls()
+        calls.durations_ns.append(call.duration_ns)
+        calls.errors += call.state is ToolState.ERROR
+        calls.warnings += call.state is ToolState.WARNING
+
+    def tables(self) -> Iterator[tuple[str, list[object], list[int] | None]]:
+        """Yield (table, rows, seq) for every table, empty ones included."""
+        for name, rows in self._rows.items():
+            if name == "calls":
+                totals = [calls.row(*key) for key, calls in sorted(self._calls.items())]
+                yield name, [*rows, *totals], None
+            else:
+                yield name, rows, self._seq[name]
+
+
+class _Calls:
+    """Durations of one tool; eight bytes a call."""
+
+    def __init__(self) -> None:
+        self.durations_ns = array("q")
+        self.errors = 0
+        self.warnings = 0
+
+    def row(self, agent: str, capability: str) -> dict[str, object]:
+        durations = np.frombuffer(self.durations_ns, dtype=np.int64)
+        p50, p99 = np.percentile(durations, [50, 99])
+        return {
+            "agent": agent,
+            "capability": capability,
+            "count": len(durations),
+            "errors": self.errors,
+            "warnings": self.warnings,
+            "total_ns": int(durations.sum()),
+            "p50_ns": int(p50),
+            "p99_ns": int(p99),
+            "max_ns": int(durations.max()),
+        }
