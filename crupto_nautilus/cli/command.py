@@ -16,7 +16,7 @@ Body = Callable[..., Result]
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-def command(name: str, **settings: Any) -> Callable[[Body], click.Command]:
+def command(name: str) -> Callable[[Body], click.Command]:
     """Make a command of a function that returns a `Result`; it gets `--json` beside its own options."""
 
     def decorate(body: Body) -> click.Command:
@@ -28,7 +28,7 @@ def command(name: str, **settings: Any) -> Callable[[Body], click.Command]:
             return result.exit_code
 
         option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
-        return click.command(name, context_settings=CONTEXT_SETTINGS, **settings)(option(run))
+        return click.command(name, context_settings=CONTEXT_SETTINGS)(option(run))
 
     return decorate
 

@@ -103,7 +103,7 @@ def _system(error: OSError) -> Failure:
             f"{place or 'a file'} cannot be written or read",
             found=str(error.strerror),
             expected="a folder that this user may write",
-            remedy=f"`ls -ld {place or '.'}` shows the owner; change it, or write elsewhere (--out, --catalog)",
+            remedy=f"`ls -ld {place or '.'}` shows the owner; mend it, or write elsewhere (--out, --catalog)",
         )
     if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}:
         return Failure(

@@ -8,7 +8,7 @@ from importlib.metadata import version as installed
 from crupto_nautilus.cli.command import command
 from crupto_nautilus.cli.output import Result
 
-_PACKAGES = (
+PACKAGES = (
     "crupto-nautilus",
     "nautilus_trader",
     "ccxt",
@@ -23,6 +23,6 @@ _PACKAGES = (
 @command("version")
 def version() -> Result:
     """Versions of the program and of what it stands on."""
-    found = {name: installed(name) for name in _PACKAGES}
+    found = {name: installed(name) for name in PACKAGES}
     found["python"] = platform.python_version()
     return Result(found, ("\n".join(f"{name} {number}" for name, number in found.items()),))
