@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from risk.vocabulary import LONG, SHORT, Bar, EntryStyle, ExitSpec
-from strategies.indicators.rolling import SortedWindow
+from strategies.indicators.rolling import RankWindow
 from strategies.indicators.wilder import Atr
 from strategies.rule import Condition, Rule, Setup, above, at_least, below
 
@@ -28,10 +28,8 @@ class VolatilityExpansion15m(Rule):
         "_atr",
         "_atr_pct",
         "_atr_pct_before",
-        "_atr_rank",
         "_atr_window",
         "_bar",
-        "_volume_rank",
         "_volume_window",
     )
 
@@ -41,33 +39,31 @@ class VolatilityExpansion15m(Rule):
     def __init__(self) -> None:
         super().__init__()
         self._atr = Atr(ATR_BARS)
-        self._atr_window = SortedWindow(RANK_BARS)
-        self._volume_window = SortedWindow(RANK_BARS)
+        self._atr_window = RankWindow(RANK_BARS)
+        self._volume_window = RankWindow(RANK_BARS)
         self._atr_pct = 0.0
         self._atr_pct_before = 0.0
-        self._atr_rank: float | None = None
-        self._volume_rank: float | None = None
         self._bar: Bar | None = None
 
     def update(self, bar: Bar) -> Setup | None:
         """Take the next closed 15m bar."""
         _, _, _, open_, high, low, close, volume = bar
         self._bar = bar
-        volume_rank = self._volume_rank = self._volume_window.update(volume)
+        self._volume_window.push(volume)
         atr = self.atr = self._atr.update(high, low, close)
         if atr is None:
             return None
         before = self._atr_pct_before = self._atr_pct
         atr_pct = self._atr_pct = atr / close
-        atr_rank = self._atr_rank = self._atr_window.update(atr_pct)
-        if (
-            atr_rank is None
-            or volume_rank is None
-            or atr_rank < MIN_RANK
-            or volume_rank < MIN_RANK
-            or atr_pct <= before
-            or close == open_
-        ):
+        self._atr_window.push(atr_pct)
+        # The ranks come last: they are needed only on the bars that pass the two plain comparisons.
+        if atr_pct <= before or close == open_ or not self._atr_window.warm:
+            return None
+        volume_rank = self._volume_window.rank()
+        if volume_rank is None or volume_rank < MIN_RANK:
+            return None
+        atr_rank = self._atr_window.rank()
+        if atr_rank is None or atr_rank < MIN_RANK:
             return None
         return Setup(
             side=LONG if close > open_ else SHORT,
@@ -89,15 +85,12 @@ class VolatilityExpansion15m(Rule):
 
     def missing(self) -> str:
         """Say which window is not filled yet."""
-        if self._atr_rank is None:
-            return (
-                f"the rank of ATR(14)/close has {self._atr_window.count} of {RANK_BARS} values before the bar"
-            )
-        return ""
+        window = self._atr_window
+        return "" if window.warm else f"the ATR% rank has {window.count} of {RANK_BARS} values before the bar"
 
     def waiting(self) -> tuple[Condition, ...]:
         """Return what each entry condition said on the last bar."""
-        bar, atr_rank, volume_rank = self._bar, self._atr_rank, self._volume_rank
+        bar, atr_rank, volume_rank = self._bar, self._atr_window.rank(), self._volume_window.rank()
         if bar is None or atr_rank is None or volume_rank is None:
             return ()
         return (
