@@ -1,0 +1,38 @@
+"""What every agent of the desk has in common: desk time, its tools, and calls that everyone can see."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from nautilus_trader.common import DataActor
+
+from actors.toolbox import ToolContext, ToolFailure, ToolRegistry
+from risk.clock import DeskClock
+from risk.vocabulary import ToolState
+from strategies import bus
+
+
+class DeskAgent(DataActor):
+    """Base of the agents; `connect` must be called before the agent starts."""
+
+    agent: ClassVar[str]
+    desk_clock: DeskClock
+
+    def connect(self, run_id: str, clock: DeskClock, tools: ToolRegistry) -> None:
+        """Hand over the run id, the desk clock and the table of tools."""
+        self.run_id, self.desk_clock, self.tools = run_id, clock, tools
+        self._call_topic = bus.call(self.agent)
+
+    def use(
+        self, capability: str, *args: Any, instrument: str = "", trace_id: str = "", quiet: bool = False
+    ) -> Any:
+        """Call a tool; the call is published unless `quiet` and it went well.  Raises `ToolFailure`."""
+        context = ToolContext(self.run_id, self.desk_clock.now_ns, instrument, trace_id)
+        try:
+            result, call = self.tools.call(capability, context, *args)
+        except ToolFailure as failure:
+            self.publish_message(self._call_topic, failure.args[1])
+            raise
+        if not quiet or call.state is not ToolState.OK:
+            self.publish_message(self._call_topic, call)
+        return result

@@ -1,0 +1,203 @@
+"""MonitorActor: hears everything, records it, counts it, and hands it to the journal off the decision path.
+
+Guarantees: nothing here blocks or touches the disk: the recorder appends in memory, the journal takes batches
+into its own thread; the books are sampled on every fill and at least every 15 minutes of desk time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol
+
+from risk.engine import RiskDesk
+
+from actors.agent import DeskAgent
+from actors.toolbox import ToolFailure
+from risk.vocabulary import (
+    MINUTE_NS,
+    Alarm,
+    Approved,
+    Decision,
+    DeskMode,
+    DeskState,
+    EntryDone,
+    Fill,
+    FundingPaid,
+    Instant,
+    OrderEvent,
+    Protection,
+    Refused,
+    Regime,
+    RegimeLabel,
+    SafeMode,
+    Signal,
+    ToolCall,
+    Trade,
+)
+from strategies import bus
+from strategies.guarded import guarded
+
+SNAPSHOT_INTERVAL_NS = 15 * MINUTE_NS
+
+
+class Recorder(Protocol):
+    """Where messages are collected (the run folder's recording)."""
+
+    def add(self, message: object) -> None:
+        """Append a message."""
+
+    def add_decision(
+        self,
+        decision: Approved | Refused,
+        *,
+        regime: str,
+        desk_mode: str,
+        snapshot: Mapping[str, float] | None = None,
+    ) -> None:
+        """Append an answer with the book around it."""
+
+    def add_entry(self, entry: EntryDone, snapshot: Mapping[str, float] | None = None) -> None:
+        """Append an entry that is over."""
+
+
+class JournalSink(Protocol):
+    """Where settled batches go; `put` never waits."""
+
+    def put(self, ts: int, messages: list[object], state: dict[str, Any] | None) -> bool:
+        """Take a batch; False when the backlog is full."""
+
+
+class MonitorActor(DeskAgent):
+    """Records and counts every message of the desk."""
+
+    agent: ClassVar[str] = "monitor"
+
+    def setup(
+        self,
+        risk_desk: RiskDesk,
+        recorder: Recorder,
+        journal: JournalSink | None = None,
+        collect_state: Callable[[], dict[str, Any]] | None = None,
+    ) -> MonitorActor:
+        """Hand over the books to sample, the recorder, and (for paper runs) journal and state."""
+        self._desk, self._recorder, self._journal, self._collect = (
+            risk_desk,
+            recorder,
+            journal,
+            collect_state,
+        )
+        self.counters: Counter[str] = Counter()
+        self._regimes: dict[str, RegimeLabel] = {}
+        self._state = DeskState(0, DeskMode.ACTIVE)
+        self._batch: list[object] = []
+        self._sampled_ns = 0
+        return self
+
+    def on_start(self) -> None:
+        """Subscribe to the whole desk, after everyone else."""
+        low = bus.MONITOR_PRIORITY
+        self.subscribe_topic(bus.INSTANT, self.on_instant, low)
+        for topic in (
+            bus.signal("*"),
+            bus.order("*"),
+            bus.protection("*"),
+            bus.trade("*"),
+            bus.FUNDING_PAID,
+            bus.SAFE_MODE,
+        ):
+            self.subscribe_topic(topic, self.on_message, low)
+        self.subscribe_topic(bus.ALARM, self.on_alarm, low)
+        self.subscribe_topic(bus.call("*"), self.on_call, low)
+        self.subscribe_topic(bus.fill("*"), self.on_fill, low)
+        self.subscribe_topic(bus.decision("*"), self.on_decision, low)
+        self.subscribe_topic(bus.entry_done("*"), self.on_entry_done, low)
+        self.subscribe_topic(bus.regime("*"), self.on_regime, low)
+        self.subscribe_topic(bus.STATE, self.on_desk_state, low)
+        self.subscribe_topic(bus.SETTLED, self.on_settled, low)
+
+    @guarded
+    def on_instant(self, instant: Instant) -> None:
+        """Sample the books at intervals."""
+        if instant.warm_only or instant.ts_event - self._sampled_ns < SNAPSHOT_INTERVAL_NS:
+            return
+        self._sampled_ns = instant.ts_event
+        self._sample(instant.ts_event, "bar")
+        try:
+            self.use("export_metrics", self.counters, quiet=True)
+        except ToolFailure as failure:
+            self.log.error(str(failure.args[0]))  # the failed call is published; the desk goes on
+
+    def _sample(self, ts: int, cause: str) -> None:
+        self._keep(self._desk.equity_point(ts, cause, self._state))
+
+    def _keep(self, message: object) -> None:
+        self._recorder.add(message)
+        if self._journal is not None:
+            self._batch.append(message)
+
+    @guarded
+    def on_message(self, message: Signal | OrderEvent | Protection | Trade | FundingPaid | SafeMode) -> None:
+        """Record a message that stands for itself."""
+        self.counters[type(message).__name__] += 1
+        self._keep(message)
+
+    @guarded
+    def on_alarm(self, alarm: Alarm) -> None:
+        """Record an alarm."""
+        self.counters[f"Alarm.{alarm.kind}"] += 1
+        self._keep(alarm)
+
+    @guarded
+    def on_call(self, call: ToolCall) -> None:
+        """Record a tool call; quiet ones are only in the toolbox's counts."""
+        self.counters[f"ToolCall.{call.state}"] += 1
+        if self._journal is not None:
+            self._batch.append(call)
+
+    @guarded
+    def on_fill(self, fill: Fill) -> None:
+        """Record a fill and the books after it."""
+        self.counters["Fill"] += 1
+        self._keep(fill)
+        self._sample(fill.ts_event, "fill")
+
+    @guarded
+    def on_decision(self, decision: Decision) -> None:
+        """Record an answer with regime, desk state and the book with the candidate in it."""
+        approved = isinstance(decision, Approved)
+        self.counters["Approved" if approved else f"Refused.{decision.reason}"] += 1
+        label = self._regimes.get(decision.signal.instrument, RegimeLabel.UNKNOWN)
+        self._recorder.add_decision(
+            decision, regime=label, desk_mode=self._state.mode, snapshot=self._desk.snapshot()
+        )
+        if self._journal is not None:
+            self._batch.append(decision)
+
+    @guarded
+    def on_entry_done(self, entry: EntryDone) -> None:
+        """Record the end of an entry with the book after it."""
+        self._recorder.add_entry(entry, self._desk.snapshot())
+        if self._journal is not None:
+            self._batch.append(entry)
+
+    @guarded
+    def on_regime(self, regime: Regime) -> None:
+        """Record a change of regime."""
+        self._regimes[regime.instrument] = regime.label
+        self._keep(regime)
+
+    @guarded
+    def on_desk_state(self, state: DeskState) -> None:
+        """Record a change of the desk state."""
+        self._state = state
+        self.counters[f"DeskState.{state.reason or state.mode}"] += 1
+        self._keep(state)
+
+    @guarded
+    def on_settled(self, ts: int) -> None:
+        """Hand what happened since the last settled instant to the journal, with the state after it."""
+        if self._journal is None or not self._batch:
+            return
+        batch, self._batch = self._batch, []
+        self._journal.put(ts, batch, self._collect() if self._collect is not None else None)

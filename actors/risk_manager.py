@@ -1,0 +1,143 @@
+"""RiskManagerActor: answers each signal inside the same publish and keeps the desk's own books.
+
+Guarantees: books are marked before the brain looks at them and hear of fills before anyone else; what is
+approved stays reserved until its entry is over; a refusal by execution, or no answer at all, releases it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from risk.engine import RiskDesk
+
+from actors.agent import DeskAgent
+from actors.regimes import RegimeClassifier
+from actors.toolbox import ToolFailure
+from risk.vocabulary import (
+    Decision,
+    DeskState,
+    EntryDone,
+    Fill,
+    Instant,
+    Mandate,
+    Protection,
+    RefusalReason,
+    Refused,
+    Signal,
+    TradePlan,
+)
+from strategies import bus
+from strategies.guarded import guarded
+
+
+class RiskManagerActor(DeskAgent):
+    """Thin shell of `RiskDesk`."""
+
+    agent: ClassVar[str] = "risk"
+
+    def setup(
+        self,
+        risk_desk: RiskDesk,
+        classifiers: dict[str, RegimeClassifier],
+        desk_state: Callable[[], DeskState],
+        flags: Callable[[], frozenset[str]],
+    ) -> RiskManagerActor:
+        """Hand over the pure desk, the classifiers (for volatility), and readers of desk state and flags."""
+        self.risk_desk, self._classifiers = risk_desk, classifiers
+        self._desk_state, self._flags = desk_state, flags
+        self._mandates: dict[str, Mandate] = {}
+        return self
+
+    def on_start(self) -> None:
+        """Subscribe to everything that moves the books."""
+        self.subscribe_topic(bus.INSTANT, self.on_instant, bus.BOOKS_PRIORITY)
+        for topic, handler in (
+            (bus.signal("*"), self.on_signal),
+            (bus.fill("*"), self.on_fill),
+            (bus.protection("*"), self.on_protection),
+            (bus.entry_done("*"), self.on_entry_done),
+            (bus.decision("*"), self.on_decision),
+            (bus.mandate("*"), self.on_mandate),
+        ):
+            self.subscribe_topic(topic, handler, bus.RISK_PRIORITY + 15)
+
+    @guarded
+    def on_instant(self, instant: Instant) -> None:
+        """Mark the books and book funding."""
+        self.risk_desk.on_instant(instant)
+        if instant.warm_only:
+            return
+        for funding in instant.funding:
+            for paid in self.risk_desk.on_funding(funding):
+                self.publish_message(bus.FUNDING_PAID, paid)
+        self._tell_safe_mode()
+
+    @guarded
+    def on_signal(self, signal: Signal) -> None:
+        """Answer a signal with a refusal, or hand its plan to execution."""
+        answer = self._plan(signal)
+        if isinstance(answer, Refused):
+            self.publish_message(bus.decision(signal.strategy), answer)
+        else:
+            self.publish_message(bus.PLAN, answer)
+        self._tell_safe_mode()
+
+    def _plan(self, signal: Signal) -> TradePlan | Refused:
+        names = {"instrument": signal.instrument, "trace_id": signal.trace_id}
+        classifier = self._classifiers[signal.instrument]
+        try:
+            self.use("guard_drawdown", **names)
+            self.use("plan_stops", signal, **names)
+            answer: TradePlan | Refused = self.use(
+                "plan_position",
+                signal,
+                self._mandates.get(signal.instrument),
+                self._desk_state(),
+                classifier.daily_volatility,
+                classifier.warm,
+                self._flags(),
+                **names,
+            )
+        except ToolFailure as failure:
+            return Refused(self.desk_clock.now_ns, signal, RefusalReason.TOOL_ERROR, str(failure.args[0]))
+        return answer
+
+    @guarded
+    def on_decision(self, decision: Decision) -> None:
+        """Release what was reserved for a signal that is not traded after all."""
+        if isinstance(decision, Refused):
+            self.risk_desk.release(decision.signal.trace_id)
+
+    @guarded
+    def on_fill(self, fill: Fill) -> None:
+        """Book a fill; a position that became flat is a trade."""
+        trade = self.risk_desk.on_fill(fill)
+        if trade is not None:
+            self.publish_message(bus.trade(fill.strategy), trade)
+        self._tell_safe_mode()
+
+    @guarded
+    def on_protection(self, protection: Protection) -> None:
+        """Take over the stop that works."""
+        self.risk_desk.on_protection(protection)
+
+    @guarded
+    def on_entry_done(self, entry: EntryDone) -> None:
+        """Release the reservation of an entry that is over."""
+        self.risk_desk.on_entry_done(entry)
+        self._tell_safe_mode()
+
+    @guarded
+    def on_mandate(self, mandate: Mandate) -> None:
+        """Take over a mandate."""
+        self._mandates[mandate.instrument] = mandate
+
+    def _tell_safe_mode(self) -> None:
+        change = self.risk_desk.take_safe_mode_change()
+        if change is not None:
+            self.publish_message(bus.SAFE_MODE, change)
+
+    def state(self) -> dict[str, Any]:
+        """Return what must survive a restart."""
+        return self.risk_desk.state()

@@ -1,0 +1,126 @@
+"""RouterActor: the only component that hears market data; it makes the desk act on whole instants.
+
+Guarantees: the desk clock is set at OPEN, before any fill of the instant; at CLOSE one `Instant` with all
+timeframes that close now is published, when the venue has matched every bar; a higher bar depends on its
+fine bars alone, never on when they arrived; at OPEN nothing may still be in flight, what is gets counted
+and alarmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from actors.agent import DeskAgent
+from catalog.feed import CLOSE, END, FEED_CLIENT, MARK_TYPE, OPEN
+from catalog.timeframes import TimeframeBuilder
+from risk.vocabulary import MINUTE_NS, Alarm, Bar, Instant
+from strategies import bus
+from strategies.guarded import guarded
+
+
+class RouterActor(DeskAgent):
+    """Collects what the feed emits between OPEN and CLOSE and publishes it as one instant."""
+
+    agent: ClassVar[str] = "router"
+
+    def setup(
+        self,
+        base_minutes: Mapping[str, int],
+        timeframes: Sequence[int],
+        warm_up: Iterable[Instant] = (),
+        seed: Mapping[str, list[Bar]] | None = None,
+    ) -> RouterActor:
+        """Hand over the finest timeframe of each instrument, the timeframes wanted, and the warm-up.
+
+        `seed` are the fine bars before the start whose buckets are still open there.
+        """
+        self._builders = [
+            TimeframeBuilder(name, minutes, tuple(m for m in timeframes if m > minutes))
+            for name, minutes in sorted(base_minutes.items())
+        ]
+        self._push = {builder.instrument: builder.push for builder in self._builders}
+        self._warm_up, self._seed = warm_up, seed or {}
+        targets = [m for builder in self._builders for m in builder.targets]
+        self._step_ns = min(targets, default=0) * MINUTE_NS
+        self._next_close_ns = 0
+        self._started = False
+        self.bars = 0
+        self.instants = 0
+        self.unsettled = 0
+        self.first_ts = 0
+        self.last_ts = 0
+        return self
+
+    def on_start(self) -> None:
+        """Subscribe to the instant marks; everyone else has subscribed by now."""
+        self.subscribe_data(MARK_TYPE, FEED_CLIENT)
+
+    @guarded
+    def on_data(self, data: Any) -> None:
+        """Handle a mark."""
+        mark = data.data
+        if mark.phase == OPEN:
+            self._settle()
+            if not self._started:
+                self._warm()
+            self.desk_clock.now_ns = mark.ts_event
+        elif mark.phase == CLOSE:
+            self._publish(mark.instant)
+        elif mark.phase == END:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Everything of the previous instant has been executed; nothing may still be in flight."""
+        if not self.last_ts:
+            return
+        in_flight = self.cache.orders_inflight_count()
+        if in_flight:
+            self.unsettled += in_flight
+            detail = f"{in_flight} orders in flight at the next instant"
+            self.publish_message(bus.ALARM, Alarm(self.desk_clock.now_ns, "unsettled", "router", detail))
+        self.publish_message(bus.SETTLED, self.last_ts)
+
+    def _warm(self) -> None:
+        self._started = True
+        for instant in self._warm_up:
+            self.desk_clock.now_ns = instant.ts_event
+            self.publish_message(bus.INSTANT, instant)
+        self._warm_up = ()
+        for name, bars in self._seed.items():
+            for bar in bars:
+                self._push[name](bar)
+
+    def _publish(self, fine: Instant) -> None:
+        ts = fine.ts_event
+        for bars in fine.bars.values():
+            self.bars += len(bars)
+            for bar in bars:
+                self._push[bar.instrument](bar)
+        instant = fine
+        if self._step_ns and ts >= self._next_close_ns:
+            built = [bar for builder in self._builders for bar in builder.close_until(ts)]
+            self._next_close_ns = ts - ts % self._step_ns + self._step_ns
+            if built:
+                instant = fine._replace(bars=_merge(fine.bars, built))
+        self.first_ts = self.first_ts or ts
+        self.last_ts = ts
+        self.instants += 1
+        self.publish_message(bus.INSTANT, instant)
+
+
+def _merge(fine: Mapping[int, tuple[Bar, ...]], built: list[Bar]) -> dict[int, tuple[Bar, ...]]:
+    """Return all bars by timeframe, slowest first, ordered by time and instrument id."""
+    grouped: dict[int, list[Bar]] = {}
+    for bar in built:
+        grouped.setdefault(bar.minutes, []).append(bar)
+    for minutes, bars in fine.items():
+        if minutes in grouped:
+            grouped[minutes] = sorted([*grouped[minutes], *bars], key=_by_time_and_name)
+        else:
+            grouped[minutes] = list(bars)
+    return {minutes: tuple(grouped[minutes]) for minutes in sorted(grouped, reverse=True)}
+
+
+def _by_time_and_name(bar: Bar) -> tuple[int, str]:
+    return bar.ts_event, bar.instrument

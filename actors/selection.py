@@ -1,0 +1,130 @@
+"""SelectionActor: which strategy may trade which side of which instrument, and until when it is blocked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from actors.agent import DeskAgent
+from actors.selection_rules import CooldownBook, ScoreBook
+from actors.toolbox import ToolFailure
+from risk.vocabulary import Fill, Instant, Mandate, MandateRow, Regime, RegimeLabel, Role, Trade
+from strategies import bus
+from strategies.guarded import guarded
+from strategies.registry import StrategySpec
+
+
+class SelectionActor(DeskAgent):
+    """Publishes a mandate per instrument whenever one of its parts changes."""
+
+    agent: ClassVar[str] = "selection"
+
+    def setup(
+        self,
+        specs: Mapping[str, StrategySpec],
+        instruments: tuple[str, ...],
+        cooldowns: CooldownBook,
+        scores: ScoreBook,
+        rest_by_score: bool,
+    ) -> SelectionActor:
+        """Hand over the strategies, instruments and the books this agent's tools work on."""
+        self.specs, self.instruments = specs, instruments
+        self.cooldowns, self.scores, self._rest_by_score = cooldowns, scores, rest_by_score
+        self._frames = frozenset(spec.minutes for spec in specs.values())
+        self._regimes: dict[str, RegimeLabel] = dict.fromkeys(instruments, RegimeLabel.UNKNOWN)
+        self._entered: set[str] = set()
+        self._announced = False
+        return self
+
+    def on_start(self) -> None:
+        """Subscribe to instants, regimes, fills and trades."""
+        self.subscribe_topic(bus.INSTANT, self.on_instant, bus.SELECTION_PRIORITY)
+        self.subscribe_topic(bus.regime("*"), self.on_regime, bus.SELECTION_PRIORITY)
+        self.subscribe_topic(bus.fill("*"), self.on_fill, bus.SELECTION_PRIORITY)
+        self.subscribe_topic(bus.trade("*"), self.on_trade, bus.SELECTION_PRIORITY)
+
+    @guarded
+    def on_instant(self, instant: Instant) -> None:
+        """Keep the closes that scores need; announce every mandate at the first real instant."""
+        add = self.scores.add_close
+        for minutes, bars in instant.bars.items():
+            if minutes in self._frames:
+                for bar in bars:
+                    add(bar.instrument, minutes, bar.close)
+        if instant.warm_only:
+            return
+        if not self._announced:
+            self._announced = True
+            for instrument in self.instruments:
+                self._announce(instrument)
+        elif self._rest_by_score and instant.bars:
+            for instrument in sorted({bar.instrument for bars in instant.bars.values() for bar in bars}):
+                self._announce(instrument)
+
+    @guarded
+    def on_regime(self, regime: Regime) -> None:
+        """Take a new label."""
+        self._regimes[regime.instrument] = regime.label
+        if self._announced:
+            self._announce(regime.instrument)
+
+    @guarded
+    def on_fill(self, fill: Fill) -> None:
+        """Start the cooldown at the first fill of an entry."""
+        if fill.role != Role.ENTRY or fill.trace_id in self._entered:
+            return
+        self._entered.add(fill.trace_id)
+        self.use(
+            "manage_cooldown",
+            "entered",
+            (fill.strategy, fill.instrument),
+            self.specs[fill.strategy].minutes,
+            0.0,
+            instrument=fill.instrument,
+            trace_id=fill.trace_id,
+        )
+        self._announce(fill.instrument)
+
+    @guarded
+    def on_trade(self, trade: Trade) -> None:
+        """Book a result: scores and the cooldown after two losses."""
+        self._entered.discard(trade.trace_id)
+        self.scores.add_trade(trade)
+        self.use(
+            "manage_cooldown",
+            "closed",
+            (trade.strategy, trade.instrument),
+            self.specs[trade.strategy].minutes,
+            trade.r,
+            instrument=trade.instrument,
+            trace_id=trade.trace_id,
+        )
+        self._announce(trade.instrument)
+
+    def _announce(self, instrument: str) -> None:
+        try:
+            rows: tuple[MandateRow, ...] = self.use(
+                "load_enable_map", self._regimes[instrument], self._scored(instrument), quiet=True
+            )
+        except ToolFailure as failure:
+            self.log.error(str(failure.args[0]))  # the failed call is published; the last mandate stands
+            return
+        mandate = Mandate(self.desk_clock.now_ns, instrument, self._regimes[instrument], rows)
+        self.publish_message(bus.mandate(instrument), mandate)
+
+    def _scored(self, instrument: str) -> list[tuple[str, float | None, int, int]]:
+        scored = []
+        for name, spec in self.specs.items():
+            key = (name, instrument)
+            score = self.use("score_strategy", key, spec, quiet=True)
+            rested = self.scores.rested_until_ns(key, self.desk_clock.now_ns, spec.minutes, score)
+            scored.append((name, score, rested, self.cooldowns.until_ns(key)))
+        return scored
+
+    def state(self) -> dict[str, Any]:
+        """Return what must survive a restart."""
+        return {
+            "cooldowns": self.cooldowns.state(),
+            "scores": self.scores.state(),
+            "entered": sorted(self._entered),
+        }

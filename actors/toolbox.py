@@ -1,0 +1,146 @@
+"""Tools of the agents: plain functions, described by a `ToolSpec`, called through one timed and counted door.
+
+Guarantees: a capability is registered once and an unknown one raises; every call is timed and counted; a
+tool's state is ok, warning (slower than 5 times its cost hint), error (it raised) or disabled; what a tool
+raises reaches the calling agent as `ToolFailure`, which refuses the signal and goes on.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+from typing import Any
+
+from risk.vocabulary import ToolCall, ToolState
+
+WARNING_FACTOR = 5
+# Upper bounds of the latency buckets, ns: 1 us to 10 s in steps of 10^(1/5).
+BUCKETS_NS = tuple(round(1_000 * 10 ** (k / 5)) for k in range(36))
+
+
+class ToolFailure(RuntimeError):
+    """A tool raised; the message names the capability and the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """Who calls, for what, and when (desk time)."""
+
+    run_id: str
+    ts_event: int
+    instrument: str = ""
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """What a tool can do, whose it is, and what a call should cost."""
+
+    capability: str
+    agent: str
+    function: Callable[..., Any]
+    cost_hint_ms: float
+    read_only: bool = True
+    safety_tags: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class ToolStats:
+    """What happened to a tool so far; latencies are kept as counts per bucket of `BUCKETS_NS`."""
+
+    calls: int = 0
+    errors: int = 0
+    warnings: int = 0
+    total_ns: int = 0
+    max_ns: int = 0
+    state: ToolState = ToolState.OK
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_NS) + 1))
+
+    def add(self, duration_ns: int) -> None:
+        """Count one call."""
+        self.calls += 1
+        self.total_ns += duration_ns
+        self.max_ns = max(self.max_ns, duration_ns)
+        self.buckets[bisect_left(BUCKETS_NS, duration_ns)] += 1
+
+    def quantile_ns(self, q: float) -> int:
+        """Return the upper bound of the bucket that holds the q-quantile (at most the maximum seen)."""
+        if not self.calls:
+            return 0
+        wanted, seen = q * self.calls, 0
+        for bound, count in zip((*BUCKETS_NS, self.max_ns), self.buckets, strict=True):
+            seen += count
+            if seen >= wanted:
+                return min(bound, self.max_ns)
+        return self.max_ns
+
+
+class ToolRegistry:
+    """The one table of tools of a desk."""
+
+    def __init__(self) -> None:
+        self._specs: dict[str, ToolSpec] = {}
+        self.stats: dict[str, ToolStats] = {}
+
+    def register(self, spec: ToolSpec) -> None:
+        """Add a tool; a capability that exists raises ValueError."""
+        if spec.capability in self._specs:
+            raise ValueError(f"capability {spec.capability!r} is registered already")
+        self._specs[spec.capability] = spec
+        self.stats[spec.capability] = ToolStats()
+
+    def spec(self, capability: str) -> ToolSpec:
+        """Return a tool's spec; an unknown capability raises KeyError with the known ones."""
+        try:
+            return self._specs[capability]
+        except KeyError:
+            known = ", ".join(sorted(self._specs))
+            raise KeyError(f"unknown capability {capability!r}; known: {known}") from None
+
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """Return all specs in order of registration."""
+        return tuple(self._specs.values())
+
+    def disable(self, capability: str) -> None:
+        """Switch a tool off: every call fails with `ToolFailure`."""
+        self.spec(capability)
+        self.stats[capability].state = ToolState.DISABLED
+
+    def call(self, capability: str, context: ToolContext, *args: Any) -> tuple[Any, ToolCall]:
+        """Run a tool; return its result and the record of the call.
+
+        Raises
+        ------
+        KeyError
+            If the capability is unknown.
+        ToolFailure
+            If the tool raised or is disabled; its `args[1]` is the record of the call.
+        """
+        spec = self.spec(capability)
+        stats = self.stats[capability]
+        if stats.state is ToolState.DISABLED:
+            record = self._record(spec, context, 0, ToolState.DISABLED, "disabled")
+            raise ToolFailure(f"{capability}: disabled", record)
+        started = perf_counter_ns()
+        try:
+            result = spec.function(context, *args)
+        except Exception as error:
+            duration = perf_counter_ns() - started
+            stats.add(duration)
+            stats.errors += 1
+            stats.state = ToolState.ERROR
+            text = f"{type(error).__name__}: {error}"
+            record = self._record(spec, context, duration, ToolState.ERROR, text)
+            raise ToolFailure(f"{capability}: {text}", record) from error
+        duration = perf_counter_ns() - started
+        stats.add(duration)
+        slow = duration > WARNING_FACTOR * spec.cost_hint_ms * 1_000_000
+        stats.warnings += slow
+        stats.state = ToolState.WARNING if slow else ToolState.OK
+        return result, self._record(spec, context, duration, stats.state, "")
+
+    @staticmethod
+    def _record(spec: ToolSpec, context: ToolContext, ns: int, state: ToolState, error: str) -> ToolCall:
+        return ToolCall(context.ts_event, spec.agent, spec.capability, context.trace_id, ns, state, error)

@@ -1,0 +1,161 @@
+"""The one place where the desk is put together; backtest and paper call it with different edges.
+
+Guarantees: components are built in a fixed order and added so that everyone listens before the router
+speaks; priorities of the handlers of an instant are claimed once; nothing here knows whether the engine is
+a backtest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nautilus_trader.common import DataActorConfig
+from nautilus_trader.model import ActorId
+from risk.engine import RiskDesk
+
+from actors.agent import DeskAgent
+from actors.brain import BrainActor
+from actors.execution import ExecutionActor
+from actors.monitor import JournalSink, MonitorActor, Recorder
+from actors.regime import REGIME_MINUTES, RegimeActor
+from actors.regimes import WARMUP_BARS as REGIME_WARMUP_BARS
+from actors.regimes import RegimeClassifier
+from actors.risk_manager import RiskManagerActor
+from actors.router import RouterActor
+from actors.selection import SelectionActor
+from actors.selection_rules import CooldownBook, ScoreBook
+from actors.tools import DeskTools, register_tools
+from crupto_nautilus.config.load import DeskConfig
+from risk.clock import DeskClock
+from risk.governor import DeskGovernor
+from risk.liquidity import estimate_slippage_bps
+from risk.vocabulary import DAY_NS, HOUR_NS, MINUTE_NS, Bar, Instant, InstrumentRules
+from strategies import bus, classes
+from strategies.registry import StrategySpec
+
+
+@dataclass(frozen=True, slots=True)
+class DeskPlan:
+    """What a desk is built from; `warm_up` and `seed` come from the catalog, the rest from configuration."""
+
+    run_id: str
+    config: DeskConfig
+    rules: Mapping[str, InstrumentRules]
+    base_minutes: Mapping[str, int]
+    specs: Mapping[str, StrategySpec]
+    equity: float
+    warm_up: Iterable[Instant] = ()
+    seed: Mapping[str, list[Bar]] | None = None
+    unlock_after_hours: float | None = None
+
+    @property
+    def timeframes(self) -> tuple[int, ...]:
+        """All timeframes that strategies and regimes act on."""
+        return timeframes_of(self.specs)
+
+
+def timeframes_of(specs: Mapping[str, StrategySpec]) -> tuple[int, ...]:
+    """Return the timeframes that the strategies and the regime need, slowest first."""
+    return tuple(sorted({REGIME_MINUTES, *(spec.minutes for spec in specs.values())}, reverse=True))
+
+
+def warm_up_needs(
+    specs: Mapping[str, StrategySpec], base_minutes: Mapping[str, int], correlation_bars: int
+) -> dict[int, int]:
+    """Return the closed bars wanted before a start, by timeframe."""
+    needs = {REGIME_MINUTES: REGIME_WARMUP_BARS}
+    for spec in specs.values():
+        for minutes, count in spec.warmup.items():
+            needs[minutes] = max(needs.get(minutes, 0), count)
+    for minutes in set(base_minutes.values()):
+        day = DAY_NS // (minutes * MINUTE_NS)  # the market view sums 24 h of fine bars
+        needs[minutes] = max(needs.get(minutes, 0), day)
+    finest = max(5, min(base_minutes.values()))
+    needs[finest] = max(needs.get(finest, 0), correlation_bars + 1)
+    return needs
+
+
+class Desk:
+    """All components of one run, connected."""
+
+    def __init__(self, plan: DeskPlan, recorder: Recorder, journal: JournalSink | None = None) -> None:
+        config, rules = plan.config, dict(plan.rules)
+        self.plan, self.clock = plan, DeskClock()
+        virtual = config.runtime.virtual
+        self.risk_desk = RiskDesk(
+            config.governance,
+            rules,
+            dict(plan.base_minutes),
+            plan.equity,
+            virtual.equity if virtual.enabled else None,
+            virtual.asset if virtual.enabled else "",
+        )
+        enable_map = config.enable_map
+        self.classifiers = {
+            name: RegimeClassifier(enable_map.min_bars_hold, enable_map.panic_min_bars)
+            for name in sorted(rules)
+        }
+        cooldowns = CooldownBook(enable_map.cooldown_bars, enable_map.cooldown_after_2_losses)
+        scores = ScoreBook(enable_map)
+        specs = dict(plan.specs)
+        self.tools = register_tools(
+            DeskTools(self.risk_desk, self.classifiers, enable_map, cooldowns, scores, specs)
+        )
+        self.flags: set[str] = set()
+        self._priorities = bus.PriorityTable()
+        self.brain = self._agent(BrainActor, bus.BRAIN_PRIORITY).setup(
+            DeskGovernor(config.governance),
+            self.risk_desk,
+            None if plan.unlock_after_hours is None else round(plan.unlock_after_hours * HOUR_NS),
+        )
+        self.regime = self._agent(RegimeActor, bus.REGIME_PRIORITY).setup(self.classifiers)
+        self.selection = self._agent(SelectionActor, bus.SELECTION_PRIORITY).setup(
+            specs, tuple(sorted(rules)), cooldowns, scores, enable_map.min_score is not None
+        )
+        self.risk_manager = self._agent(RiskManagerActor, bus.BOOKS_PRIORITY).setup(
+            self.risk_desk, self.classifiers, lambda: self.brain.state, lambda: frozenset(self.flags)
+        )
+        self.execution = self._agent(ExecutionActor, bus.EXECUTION_PRIORITY)
+        self.monitor = self._agent(MonitorActor, bus.MONITOR_PRIORITY).setup(
+            self.risk_desk, recorder, journal
+        )
+        self.strategies = [
+            classes.build(spec).setup(
+                spec,
+                self._priorities.claim(bus.STRATEGY_PRIORITY - k, spec.name),
+                run_id=plan.run_id,
+                rules=rules,
+                clock=self.clock,
+                slippage_bps_of=self._slippage_bps,
+                virtual_asset=virtual.asset if virtual.enabled else "",
+            )
+            for k, spec in enumerate(specs.values())
+        ]
+        self.router = self._agent(RouterActor, None).setup(
+            plan.base_minutes, plan.timeframes, plan.warm_up, plan.seed
+        )
+
+    def _agent[A: DeskAgent](self, cls: type[A], priority: int | None) -> A:
+        if priority is not None:
+            self._priorities.claim(priority, cls.agent)
+        agent = cls(DataActorConfig(actor_id=ActorId(f"desk-{cls.agent}-001")))
+        agent.connect(self.plan.run_id, self.clock, self.tools)
+        return agent
+
+    def _slippage_bps(self, instrument: str, notional_usd: float) -> float:
+        """Price a market exit with what the desk knows of the market now."""
+        return estimate_slippage_bps(
+            notional_usd, self.risk_desk.market, instrument, self.plan.config.governance, self.clock.now_ns
+        )
+
+    def add_to(self, target: Any) -> None:
+        """Add everything to an engine or node; the router comes last, so everyone listens by then."""
+        for agent in (
+            self.regime, self.selection, self.brain, self.risk_manager, self.execution, self.monitor,
+        ):  # fmt: skip
+            target.add_actor(agent)
+        for strategy in self.strategies:
+            target.add_strategy(strategy)
+        target.add_actor(self.router)

@@ -1,0 +1,246 @@
+"""A backtest: the desk in the Nautilus backtest engine, from a catalog to a run folder.
+
+Guarantees: the same catalog, configuration and options give the same signals, decisions, fills and equity;
+the run folder appears whole or not at all; the desk's own books are compared with the engine's account at
+the end and a difference is an error, not a footnote.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog.store import Catalog
+from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
+from nautilus_trader.common import LoggerConfig, LogLevel
+from nautilus_trader.execution import ExecutionEngineConfig
+from nautilus_trader.model import Venue
+from nautilus_trader.risk import RiskEngineConfig
+
+from adapters.simulated import ORDER_RATE, USDT, DeskFeeModel, perpetual, venue_arguments
+from catalog.feed import CLOSE, END, FEED_CLIENT, OPEN, EngineFeed, in_chunks, mark
+from catalog.instants import open_bucket_bars, run_instants, warm_instants
+from catalog.symbols import parse_instrument
+from crupto_nautilus.config.load import DeskConfig
+from crupto_nautilus.desk.assembly import Desk, DeskPlan, timeframes_of, warm_up_needs
+from crupto_nautilus.desk.facts import run_facts, write_benchmark
+from crupto_nautilus.desk.window import MarketChoice, choose_market, chunk_span_ns
+from crupto_nautilus.errors import CheckFailed
+from crupto_nautilus.reports.build import build_report
+from crupto_nautilus.reports.recording import Recording
+from crupto_nautilus.reports.run_folder import RunWriter
+from risk.vocabulary import Instant, InstrumentRules
+from strategies.registry import REGISTRY, StrategySpec, get
+
+DEFAULT_UNLOCK_HOURS = 24.0
+MONEY_TOLERANCE = 1e-6
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestOptions:
+    """What the user asked for; None means the stated default.
+
+    `symbols` are full instrument ids.  `unlock_after_hours` lets a simulated operator unlock a kill switch
+    after that time (None: never), as a person would on paper; each unlock is in the record.
+    """
+
+    catalog: Path
+    config: DeskConfig
+    out: Path
+    run_id: str
+    symbols: tuple[str, ...] | None = None
+    start_ns: int | None = None
+    end_ns: int | None = None
+    equity: float = 300.0
+    strategies: tuple[str, ...] | None = None
+    costs: bool = True
+    base_minutes: int | None = None
+    journal_url: str | None = None
+    unlock_after_hours: float | None = DEFAULT_UNLOCK_HOURS
+    command: str = ""
+    progress: Progress | None = None
+
+
+@dataclass(slots=True)
+class BacktestRun:
+    """A finished engine run, before its folder is written."""
+
+    desk: Desk
+    recording: Recording
+    engine_balance: float
+    cpu_seconds: float
+
+
+def run_backtest(options: BacktestOptions) -> Path:
+    """Run a backtest and return its run folder.
+
+    Raises
+    ------
+    UsageError
+        Unknown symbols or strategies, an empty window.
+    CatalogError
+        The data is broken.
+    CheckFailed
+        The desk's books and the engine's account disagree.
+    """
+    wall_start = time.time_ns()
+    catalog = Catalog(options.catalog)
+    specs = chosen_specs(options.strategies)
+    choice = choose_market(
+        catalog,
+        options.symbols or catalog.instruments(),
+        options.start_ns,
+        options.end_ns,
+        options.base_minutes,
+        options.config,
+    )
+    with RunWriter(options.out, options.run_id) as writer:
+        run = simulate(catalog, choice, specs, options)
+        check_account(run)
+        writer.write_recording(run.recording)
+        write_benchmark(writer, catalog, choice)
+        folder = writer.finish(run_facts(catalog, choice, specs, options, run.desk, wall_start_ns=wall_start))
+    build_report(folder.path)
+    return folder.path
+
+
+def chosen_specs(names: tuple[str, ...] | None) -> dict[str, StrategySpec]:
+    """Return the chosen strategies in registry order; an unknown name raises."""
+    if names is None:
+        return dict(REGISTRY)
+    wanted = {get(name).name for name in names}
+    return {name: spec for name, spec in REGISTRY.items() if name in wanted}
+
+
+def make_plan(
+    catalog: Catalog, choice: MarketChoice, specs: dict[str, StrategySpec], options: BacktestOptions
+) -> DeskPlan:
+    """Return the desk's plan with its warm-up from the catalog."""
+    window = choice.window
+    needs = warm_up_needs(specs, window.base_minutes, options.config.governance.correlation_window_bars)
+    frames = timeframes_of(specs)
+    funding_days = max((spec.warmup_funding_days for spec in specs.values()), default=0)
+    rules = choice.rules
+    if not options.costs:
+        rules = {name: _free(r) for name, r in rules.items()}
+    return DeskPlan(
+        options.run_id,
+        options.config,
+        rules,
+        window.base_minutes,
+        specs,
+        options.equity,
+        warm_instants(catalog, window.instruments, window.start_ns, needs, funding_days),
+        open_bucket_bars(catalog, window, max(frames)),
+        options.unlock_after_hours,
+    )
+
+
+def _free(rules: InstrumentRules) -> InstrumentRules:
+    from dataclasses import replace
+
+    return replace(rules, maker_fee=0.0, taker_fee=0.0)
+
+
+def simulate(
+    catalog: Catalog, choice: MarketChoice, specs: dict[str, StrategySpec], options: BacktestOptions
+) -> BacktestRun:
+    """Run the desk over the window in the backtest engine."""
+    window = choice.window
+    plan = make_plan(catalog, choice, specs, options)
+    recording = Recording()
+    desk = Desk(plan, recording)
+    engine = make_engine(plan.rules, options.equity, charge=options.costs)
+    desk.add_to(engine)
+    feed = EngineFeed(plan.rules, window.base_minutes)
+    started = time.process_time()
+    play(engine, feed, run_instants(catalog, window), chunk_span_ns(window), _progress(options, window))
+    cpu = time.process_time() - started
+    venue = Venue(window.instruments[0].rpartition(".")[2])
+    balance = engine.portfolio.account(venue=venue).balance_total(USDT).as_double()
+    engine.dispose()
+    return BacktestRun(desk, recording, balance, cpu)
+
+
+def make_engine(rules: Any, equity: float, *, charge: bool) -> BacktestEngine:
+    """Return an engine with the simulated venue and its instruments; purging keeps long runs flat."""
+    engine = BacktestEngine(
+        BacktestEngineConfig(
+            logging=LoggerConfig(stdout_level=LogLevel.ERROR),
+            run_analysis=False,
+            risk_engine=RiskEngineConfig(max_order_submit_rate=ORDER_RATE, max_order_modify_rate=ORDER_RATE),
+            exec_engine=ExecutionEngineConfig(
+                purge_closed_orders_interval_mins=60,
+                purge_closed_orders_buffer_mins=60,
+                purge_closed_positions_interval_mins=60,
+                purge_closed_positions_buffer_mins=60,
+                purge_account_events_interval_mins=60,
+                purge_account_events_lookback_mins=60,
+            ),
+        )
+    )
+    names = sorted(rules)
+    venue = Venue(names[0].rpartition(".")[2])
+    engine.add_venue(**venue_arguments(venue, equity, DeskFeeModel(rules, charge)))
+    for name in names:
+        engine.add_instrument(perpetual(rules[name], parse_instrument(name).base))
+    return engine
+
+
+def play(
+    engine: BacktestEngine,
+    feed: EngineFeed,
+    instants: Iterator[Instant],
+    span_ns: int,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Stream instants through an engine in chunks: OPEN, fine bars, funding, CLOSE at each moment."""
+    last = 0
+    for chunk in in_chunks(instants, span_ns):
+        opens = [mark(i.ts_event, OPEN) for i in chunk]
+        bars = [feed.engine_bar(bar) for i in chunk for group in i.bars.values() for bar in group]
+        updates = [update for i in chunk for update in feed.settlement(i)]
+        closes = [mark(i.ts_event, CLOSE, i) for i in chunk]
+        engine.add_data(opens, client_id=FEED_CLIENT, sort=False)
+        if bars:
+            engine.add_data(bars, validate=False, sort=False)
+        for update in updates:
+            engine.add_data([update], validate=False, sort=False)
+        engine.add_data(closes, client_id=FEED_CLIENT, sort=False)
+        last = chunk[-1].ts_event
+        engine.sort_data()  # stable: OPEN, bars, funding, CLOSE at equal ts_init
+        engine.run(streaming=True)
+        engine.clear_data()
+        if progress is not None:
+            progress(last)
+    if last:
+        engine.add_data([mark(last, END)], client_id=FEED_CLIENT, sort=False)
+        engine.sort_data()
+        engine.run(streaming=True)
+    engine.end()
+
+
+def _progress(options: BacktestOptions, window: Any) -> Callable[[int], None] | None:
+    report = options.progress
+    if report is None:
+        return None
+    total = window.end_ns - window.start_ns
+    return lambda ts: report("backtest", ts - window.start_ns, total)
+
+
+def check_account(run: BacktestRun) -> None:
+    """Compare the desk's books with the engine's account and its handlers with silence."""
+    books = run.desk.risk_desk.books
+    difference = abs(books.balance - run.engine_balance)
+    if difference > MONEY_TOLERANCE:
+        raise CheckFailed(
+            "the desk's books and the engine's account disagree",
+            found=f"books {books.balance:.8f} USDT, account {run.engine_balance:.8f} USDT",
+            expected=f"a difference of at most {MONEY_TOLERANCE}",
+            remedy="this is a defect of the desk: please report it with the run's command and data",
+        )

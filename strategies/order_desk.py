@@ -1,0 +1,253 @@
+"""The order side of a strategy: builds engine orders from wishes, tracks them, tells the bus what became of
+them.
+
+Guarantees: every exit order is reduce-only; one stop order per position, modified in place and never
+cancelled before the position is flat; a modification is not sent while another is under way; each step is
+published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nautilus_trader.model import (
+    ClientOrderId,
+    InstrumentId,
+    LiquiditySide,
+    OrderSide,
+    Price,
+    Quantity,
+    TriggerType,
+)
+from nautilus_trader.trading import Strategy
+
+from risk.clock import DeskClock
+from risk.vocabulary import Fill, InstrumentRules, OrderEvent, Protection, Role
+from strategies import bus
+from strategies.order_ids import client_order_id
+from strategies.slot import OrderRecord, Slot
+
+SLIPPAGE_TAG = "slip_bps="
+_MODIFIABLE_DIFFERENCE = 1e-12
+
+SlippageOf = Callable[[str, float], float]
+
+
+class OrderDesk(Strategy):
+    """Base of `SignalStrategy`: everything that talks to the engine about orders."""
+
+    strategy_name: str
+    desk_clock: DeskClock
+
+    def setup_orders(
+        self,
+        name: str,
+        run_id: str,
+        rules: dict[str, InstrumentRules],
+        clock: DeskClock,
+        slippage_bps_of: SlippageOf,
+        virtual_asset: str,
+    ) -> None:
+        """Hand over what the order side needs; `slippage_bps_of(instrument, notional)` prices market exits."""
+        self.strategy_name, self.run_id, self.rules, self.desk_clock = name, run_id, rules, clock
+        self._slippage_bps_of, self._virtual_asset = slippage_bps_of, virtual_asset
+        self._instrument_ids = {i: InstrumentId.from_str(i) for i in rules}
+        self._records: dict[str, OrderRecord] = {}
+        self._topics = {
+            "order": bus.order(name),
+            "fill": bus.fill(name),
+            "protection": bus.protection(name),
+        }
+
+    # --- sending -------------------------------------------------------------------------------------------
+
+    def send_market(
+        self, slot: Slot, role: Role, side: int, quantity: float, slippage_bps: float, reason: str = ""
+    ) -> OrderRecord:
+        """Submit a market order; anything but an entry is reduce-only."""
+        record = self._record(slot, role, side, quantity, 0.0, "market", reason)
+        i = slot.signal.instrument
+        order = self.order_factory.market(
+            self._instrument_ids[i],
+            _engine_side(side),
+            self._quantity(i, quantity),
+            reduce_only=record.reduce_only,
+            tags=[f"{SLIPPAGE_TAG}{slippage_bps:.6g}"],
+            client_order_id=record.venue_id,
+        )
+        self._submit(record, order)
+        return record
+
+    def send_limit(
+        self, slot: Slot, role: Role, side: int, quantity: float, price: float, post_only: bool
+    ) -> OrderRecord:
+        """Submit a limit order; anything but an entry is reduce-only."""
+        record = self._record(slot, role, side, quantity, price, "limit", "")
+        i = slot.signal.instrument
+        order = self.order_factory.limit(
+            self._instrument_ids[i],
+            _engine_side(side),
+            self._quantity(i, quantity),
+            price=self._price(i, price),
+            post_only=post_only,
+            reduce_only=record.reduce_only,
+            client_order_id=record.venue_id,
+        )
+        self._submit(record, order)
+        return record
+
+    def sync_stop(self, slot: Slot) -> None:
+        """Make the working stop equal to the wanted one: place it, or modify it once it can be modified."""
+        if slot.stop_wanted is None:
+            return
+        quantity, price = slot.stop_wanted
+        stop, i = slot.stop, slot.signal.instrument
+        if stop is None:
+            record = self._record(slot, Role.STOP, -slot.signal.side, quantity, price, "stop_market", "")
+            slot.stop = record
+            order = self.order_factory.stop_market(
+                self._instrument_ids[i],
+                _engine_side(record.side),
+                self._quantity(i, quantity),
+                trigger_price=self._price(i, price),
+                trigger_type=TriggerType.LAST_PRICE,
+                reduce_only=True,
+                tags=[f"{SLIPPAGE_TAG}{self._slippage_bps_of(i, quantity * price):.6g}"],
+                client_order_id=record.venue_id,
+            )
+            self._submit(record, order)
+            return
+        same = (
+            abs(stop.quantity - quantity) < _MODIFIABLE_DIFFERENCE
+            and abs(stop.price - price) < _MODIFIABLE_DIFFERENCE
+        )
+        if same or not stop.working or stop.pending is not None or stop.cancelling:
+            return
+        stop.pending = (quantity, price)
+        self._publish_order(stop, "modify", quantity, price)
+        self.modify_order(
+            stop.venue_id, quantity=self._quantity(i, quantity), trigger_price=self._price(i, price)
+        )
+
+    def send_cancel(self, record: OrderRecord | None) -> None:
+        """Cancel an order of ours unless it has ended or is being cancelled."""
+        if record is None or record.cancelling or record.order_id not in self._records:
+            return
+        record.cancelling = True
+        self._publish_order(record, "cancel", record.quantity, record.price)
+        self.cancel_order(record.venue_id)
+
+    def slippage_bps(self, instrument: str, notional: float) -> float:
+        """Return the expected slippage of a market exit."""
+        return self._slippage_bps_of(instrument, notional)
+
+    def _record(
+        self, slot: Slot, role: Role, side: int, quantity: float, price: float, order_type: str, reason: str
+    ) -> OrderRecord:
+        attempt = slot.next_attempt(role)
+        order_id = client_order_id(self.run_id, slot.signal.trace_id, role, attempt)
+        record = OrderRecord(
+            slot, order_id, ClientOrderId(order_id), role, attempt, side, quantity, price, order_type,
+            role is not Role.ENTRY, reason,
+        )  # fmt: skip
+        self._records[order_id] = record
+        return record
+
+    def _submit(self, record: OrderRecord, order: Any) -> None:
+        self._publish_order(record, "submit", record.quantity, record.price)
+        self.submit_order(order)
+
+    # --- hearing -------------------------------------------------------------------------------------------
+
+    def record_of(self, event: Any) -> OrderRecord | None:
+        """Return the record of an engine event's order, or None if it is not ours (any more)."""
+        return self._records.get(str(event.client_order_id))
+
+    def order_ended(self, record: OrderRecord) -> None:
+        """Forget an order that cannot trade any more."""
+        self._records.pop(record.order_id, None)
+        record.working = False
+
+    def publish_fill(self, record: OrderRecord, event: Any) -> Fill:
+        """Split the charged commission into fee and priced slippage and publish the fill."""
+        rules = self.rules[record.slot.signal.instrument]
+        quantity, price = event.last_qty.as_double(), event.last_px.as_double()
+        maker = event.liquidity_side == LiquiditySide.MAKER
+        commission = event.commission.as_double() if event.commission is not None else 0.0
+        fee = round(quantity * price * (rules.maker_fee if maker else rules.taker_fee), 8)
+        fee = min(fee, commission)
+        fill = Fill(
+            self.desk_clock.now_ns,
+            event.ts_event,
+            record.slot.signal.trace_id,
+            self.strategy_name,
+            rules.instrument,
+            record.order_id,
+            record.role,
+            record.side,
+            quantity,
+            price,
+            fee,
+            round(commission - fee, 8),
+            maker,
+            self._virtual_asset,
+        )
+        self.publish_message(self._topics["fill"], fill)
+        return fill
+
+    def publish_outcome(self, record: OrderRecord, action: str, reason: str = "") -> None:
+        """Publish what the venue or the engine said about an order."""
+        self._publish_order(record, action, record.quantity, record.price, reason)
+
+    def publish_protection(self, slot: Slot) -> None:
+        """Tell the ledger which stop works for a position (price 0: none)."""
+        stop, signal = slot.stop, slot.signal
+        working = stop is not None and stop.working
+        self.publish_message(
+            self._topics["protection"],
+            Protection(
+                self.desk_clock.now_ns,
+                signal.trace_id,
+                self.strategy_name,
+                signal.instrument,
+                stop.price if stop is not None and working else 0.0,
+                stop.quantity if stop is not None and working else 0.0,
+            ),
+        )
+
+    def _publish_order(
+        self, record: OrderRecord, action: str, quantity: float, price: float, reason: str = ""
+    ) -> None:
+        signal = record.slot.signal
+        self.publish_message(
+            self._topics["order"],
+            OrderEvent(
+                self.desk_clock.now_ns,
+                signal.trace_id,
+                self.strategy_name,
+                signal.instrument,
+                record.order_id,
+                record.role,
+                action,
+                record.side,
+                quantity,
+                price,
+                record.order_type,
+                record.reduce_only,
+                reason or record.reason,
+                self._virtual_asset,
+            ),
+        )
+
+    def _quantity(self, instrument: str, value: float) -> Quantity:
+        digits = self.rules[instrument].size_digits
+        return Quantity(round(value, digits), digits)
+
+    def _price(self, instrument: str, value: float) -> Price:
+        digits = self.rules[instrument].price_digits
+        return Price(round(value, digits), digits)
+
+
+def _engine_side(side: int) -> OrderSide:
+    return OrderSide.BUY if side > 0 else OrderSide.SELL
