@@ -88,8 +88,8 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    wanted = "\n".join(requires("crupto-nautilus") or ())
-    pins = dict(re.findall(r"^([\w.-]+)==([\w.]+)", wanted, re.MULTILINE))
+    wanted = "\n".join(requires("crupto-nautilus") or ()).replace("-", "_")
+    pins = dict(re.findall(r"^(\w+)==([\w.]+)", wanted, re.MULTILINE))
     for name in PACKAGES:
         pin = pins.get(name)
         what = f"package {name}" + (f" == {pin}" if pin else "")

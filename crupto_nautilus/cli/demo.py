@@ -1,0 +1,48 @@
+"""`crupto demo`: the whole desk on the embedded sample market, offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from crupto_nautilus.cli.command import command
+from crupto_nautilus.cli.output import Result
+
+
+@command("demo")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the runs; the sample market goes to `sample-market` inside it.",
+)
+@click.option(
+    "--equity",
+    type=click.FloatRange(min=0, min_open=True, max=1e9),
+    default=10_000.0,
+    show_default=True,
+    help="Starting equity, USDT.",
+)
+def demo(*, out: Path, equity: float) -> Result:
+    """Offline: sample market, the whole desk in a backtest, a report.
+
+    The market is synthetic: the result says how the desk works, nothing about what it would earn.
+    """
+    from crupto_nautilus.cli.running import new_run_id, run_desk
+    from crupto_nautilus.cli.sample import sample_market
+    from crupto_nautilus.config import load_config
+    from crupto_nautilus.desk.backtest import BacktestOptions
+
+    catalog = sample_market(out / "sample-market")
+    return run_desk(
+        BacktestOptions(
+            catalog=catalog,
+            config=load_config(),
+            out=out,
+            run_id=new_run_id("demo", out),
+            equity=equity,
+        )
+    )

@@ -1,0 +1,45 @@
+"""Run the desk for a command and say what came of it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crupto_nautilus.cli.output import Result
+from crupto_nautilus.cli.progress import progress
+from crupto_nautilus.cli.summary import blocks
+
+if TYPE_CHECKING:
+    from crupto_nautilus.desk.backtest import BacktestOptions
+
+
+def new_run_id(kind: str, out: Path) -> str:
+    """Return a free name from the kind of run and the time of day, UTC."""
+    stem = f"{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    taken = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    names = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]
+    return next(name for name in names if name not in taken)
+
+
+def command_line() -> str:
+    """Return the command as it was typed."""
+    return shlex.join(["crupto", *sys.argv[1:]])
+
+
+def run_desk(options: BacktestOptions) -> Result:
+    """Run a backtest, with a progress bar on a terminal, and return its summary."""
+    from crupto_nautilus.desk.backtest import run_backtest
+    from crupto_nautilus.reports.run_folder import RunFolder
+
+    with progress() as report:
+        path = run_backtest(replace(options, progress=report, command=command_line()))
+    folder = RunFolder(path)
+    summary = folder.read_json("summary.json")
+    report_path = path / "report.html"
+    data = {"run": folder.run_id, "path": path, "report": report_path, "summary": summary}
+    last = f"run     {path}\nreport  {report_path}\nwhy     crupto why {path}"
+    return Result(data, (*blocks(summary), last))

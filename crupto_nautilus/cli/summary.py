@@ -1,0 +1,80 @@
+"""The summary of a run as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crupto_nautilus.cli.output import Table
+
+
+def money(value: object) -> str:
+    """Return USDT with a sign, or a dash where there is no value."""
+    return f"{value:+,.2f}" if isinstance(value, int | float) else "-"
+
+
+def number(value: object, digits: int = 2) -> str:
+    """Return a number, or a dash where there is none."""
+    return f"{value:,.{digits}f}" if isinstance(value, int | float) else "-"
+
+
+def blocks(summary: Mapping[str, Any]) -> tuple[str | Table, ...]:
+    """Return a run's tables (the whole, by strategy, by instrument, refusals) and the verdict."""
+    found: list[str | Table] = [_whole(summary)]
+    found += [
+        _group(title, summary[key])
+        for title, key in (("strategy", "strategies"), ("instrument", "instruments"))
+    ]
+    refused = summary.get("refused_by_reason") or {}
+    if refused:
+        cells = tuple((str(reason), str(count)) for reason, count in refused.items())
+        found.append(Table("", ("refused because", "signals"), cells, frozenset({"signals"})))
+    found.append(f"verdict: {summary['verdict']['text']}")
+    return tuple(found)
+
+
+def _whole(summary: Mapping[str, Any]) -> Table:
+    hold = (summary.get("benchmark") or {}).get("buy_and_hold") or {}
+    rows = (
+        ("data", ", ".join(summary.get("data_labels") or ())),
+        ("costs", str(summary.get("costs", "-"))),
+        ("equity", f"{number(summary['equity_start'])} -> {number(summary['equity_end'])} USDT"),
+        ("PnL", f"{money(summary['pnl_usd'])} USDT = {money(summary['pnl_pct'])} %"),
+        ("closed trades", f"{summary['trades']}, {money(summary['pnl_r'])} R"),
+        ("mean R (95 %)", _interval(summary)),
+        ("win rate", f"{number(summary['win_rate_pct'])} %"),
+        ("fees, slippage", f"{number(summary['fees_usd'])}, {number(summary['slippage_usd'])} USDT"),
+        ("funding", f"{money(summary['funding_usd'])} USDT"),
+        ("funding coverage", f"{number(summary.get('funding_coverage_pct'))} %"),
+        ("max drawdown", f"{number(summary.get('max_drawdown_pct'))} %"),
+        ("Sharpe", number(summary.get("sharpe"))),
+        ("buy and hold", f"{money(hold.get('pnl_pct'))} %"),
+        ("signals", f"{summary['signals']}, approved {summary['approved']}"),
+        (
+            "bars",
+            f"{number(summary.get('bars_processed'), 0)}, {number(summary.get('bars_per_second'), 0)}/s",
+        ),
+    )
+    return Table("", ("", "whole desk"), rows)
+
+
+def _interval(summary: Mapping[str, Any]) -> str:
+    low, high = (number(summary.get(f"mean_r_{end}"), 3) for end in ("low", "high"))
+    return f"{number(summary.get('mean_r'), 3)} ({low} .. {high})"
+
+
+def _group(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
+    cells = tuple(
+        (
+            name,
+            str(row["signals"]),
+            str(row["approved"]),
+            str(row["trades"]),
+            number(row["win_rate_pct"], 0),
+            money(row["net_usd"]),
+            money(row["pnl_r"]),
+        )
+        for name, row in rows.items()
+    )
+    columns = (title, "signals", "approved", "trades", "win %", "net usd", "R")
+    return Table("", columns, cells, frozenset(columns[1:]))

@@ -1,0 +1,66 @@
+"""`crupto --help` is quick and small, and nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from crupto_nautilus.cli.main import COMMANDS
+
+HEAVY = ("nautilus_trader", "ccxt", "pandas", "pyarrow", "numpy", "sqlalchemy", "pydantic", "rich", "yaml")
+
+
+def _in_fresh_python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def test_help_takes_under_0_3_seconds_and_60_megabytes() -> None:
+    code = """
+import json, resource, subprocess, sys, time
+best = 9.0
+for _ in range(5):
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "crupto_nautilus.cli", "--help"], check=True, stdout=subprocess.DEVNULL)
+    best = min(best, time.perf_counter() - start)
+print(json.dumps([best, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024]))
+"""
+    seconds, megabytes = json.loads(_in_fresh_python(code))
+    assert seconds < 0.3
+    assert megabytes < 60
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = f"""
+import sys
+from crupto_nautilus.cli.main import run
+assert run(["--help"]) == 0
+print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+assert not any(name in sys.modules for name in {HEAVY!r})
+"""
+    _in_fresh_python(code)
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_no_command_imports_ccxt_or_the_engine_before_it_runs(command: str) -> None:
+    module, attribute, _ = COMMANDS[command]
+    code = f"""
+import importlib, sys
+getattr(importlib.import_module({module!r}), {attribute!r})
+assert "ccxt" not in sys.modules
+assert "nautilus_trader" not in sys.modules
+"""
+    _in_fresh_python(code)
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_the_table_of_commands_says_what_each_command_says(command: str) -> None:
+    import importlib
+
+    module, attribute, text = COMMANDS[command]
+    made = getattr(importlib.import_module(module), attribute)
+    assert made.name == command
+    assert made.help is not None
+    assert made.help.splitlines()[0] == text
