@@ -1,0 +1,208 @@
+"""From the desk's messages to rows of the journal.
+
+Guarantees: every vocabulary message has a place, an unknown one raises instead of vanishing; values are
+plain (no enum, no numpy scalar), so both databases store the same; NaN becomes NULL.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Double, Table, Text
+
+from crupto_nautilus.journal.schema import (
+    CALLS,
+    DECISIONS,
+    EQUITY,
+    EVENTS,
+    FILLS,
+    FUNDING,
+    ORDERS,
+    SIGNALS,
+    STATES,
+    TRADES,
+)
+from risk.vocabulary import (
+    Alarm,
+    Approved,
+    DeskState,
+    EntryDone,
+    EquityPoint,
+    Fill,
+    FundingPaid,
+    Mandate,
+    OrderEvent,
+    Protection,
+    Refused,
+    Regime,
+    SafeMode,
+    Signal,
+    ToolCall,
+    Trade,
+)
+
+type Row = tuple[object, ...]
+type Convert = Callable[[Any], object]
+
+
+def json_text(value: object) -> str:
+    """Return compact JSON that both reads back and contains no NaN (null instead)."""
+    if value == ():
+        return "[]"  # what most decisions hold
+    return json.dumps(_plain(value), separators=(",", ":"), allow_nan=False, default=scalar)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def scalar(value: object) -> object:
+    """Return a numpy scalar as a plain one, for `json.dumps(default=...)`; anything else raises TypeError."""
+    item = getattr(value, "item", None)
+    if item is None:
+        raise TypeError(f"{type(value).__name__} does not belong into the journal, expected plain values")
+    return item()
+
+
+def _real(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _pairs(pairs: Iterable[tuple[str, float]]) -> str:
+    return json_text(dict(pairs))
+
+
+def columns_of(table: Table) -> tuple[str, ...]:
+    """Return the columns a row fills, in the row's order: all but the growing key."""
+    return tuple(column.name for column in table.columns if column.name != "id")
+
+
+def _converters(table: Table, special: Mapping[str, Convert]) -> tuple[Convert, ...]:
+    plain: dict[type, Convert] = {BigInteger: int, Boolean: bool, Double: _real, Text: _text}
+    return tuple(
+        special.get(name, plain[type(table.columns[name].type)])
+        for name in columns_of(table)
+        if name != "run_id"
+    )
+
+
+class _Attributes:
+    """Take each column from the attribute of its name, or from the path given for it."""
+
+    def __init__(
+        self,
+        table: Table,
+        paths: Mapping[str, str] = MappingProxyType({}),
+        special: Mapping[str, Convert] = MappingProxyType({}),
+    ) -> None:
+        names = [name for name in columns_of(table) if name != "run_id"]
+        self._read = attrgetter(*[paths.get(name, name) for name in names])
+        self._convert = _converters(table, special)
+
+    def __call__(self, run_id: str, message: object) -> Row:
+        # One C call reads all columns; this is the journal's hot loop.
+        values = zip(self._convert, self._read(message), strict=True)
+        return (run_id, *[convert(value) for convert, value in values])
+
+
+class _Decision:
+    """An answer with what its plan or its refusal says."""
+
+    def __init__(self) -> None:
+        self._convert = _converters(DECISIONS, {"children": json_text, "clamps": json_text})
+
+    def __call__(self, run_id: str, decision: Approved | Refused) -> Row:
+        signal = decision.signal
+        values: tuple[object, ...]
+        if isinstance(decision, Refused):
+            unknown = (None,) * 4
+            planned = (*unknown, signal.stop_price, None, None, signal.entry_style, (), ())
+            values = (False, decision.reason, decision.detail, *planned)
+        else:
+            ticket = decision.ticket
+            plan = ticket.plan
+            values = (
+                *(True, "", decision.detail),
+                *(ticket.quantity, plan.risk_usd, plan.risk_pct, plan.notional_usd, plan.stop_price),
+                *(plan.costs.cost_r, ticket.expected_slippage_bps, ticket.style),
+                *(ticket.children, plan.clamps),
+            )
+        who = (decision.ts_event, signal.trace_id, signal.strategy, signal.instrument, signal.side)
+        return (
+            run_id,
+            *[convert(value) for convert, value in zip(self._convert, who + values, strict=True)],
+        )
+
+
+class _Event:
+    """A message without a table of its own, as JSON with the fields by which one looks for it."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def __call__(self, run_id: str, message: Any) -> Row:
+        who = (getattr(message, name, "") for name in ("trace_id", "strategy", "instrument"))
+        return (
+            *(run_id, int(message.ts_event), self._kind),
+            *who,
+            json_text(dataclasses.asdict(message)),
+        )
+
+
+_DECISION = _Decision()
+_PLACES: dict[type, tuple[Table, Callable[[str, Any], Row]]] = {
+    Signal: (
+        SIGNALS,
+        _Attributes(SIGNALS, {"stop_distance": "exits.stop_distance"}, {"indicators": _pairs}),
+    ),
+    Approved: (DECISIONS, _DECISION),
+    Refused: (DECISIONS, _DECISION),
+    OrderEvent: (ORDERS, _Attributes(ORDERS)),
+    Fill: (FILLS, _Attributes(FILLS)),
+    Trade: (TRADES, _Attributes(TRADES)),
+    FundingPaid: (FUNDING, _Attributes(FUNDING)),
+    EquityPoint: (EQUITY, _Attributes(EQUITY)),
+    ToolCall: (CALLS, _Attributes(CALLS)),
+    DeskState: (STATES, _Attributes(STATES)),
+    Regime: (EVENTS, _Event("regime")),
+    Mandate: (EVENTS, _Event("mandate")),
+    SafeMode: (EVENTS, _Event("safe_mode")),
+    Protection: (EVENTS, _Event("protection")),
+    EntryDone: (EVENTS, _Event("entry_done")),
+    Alarm: (EVENTS, _Event("alarm")),
+}
+
+
+def rows_of(run_id: str, messages: Iterable[object]) -> dict[Table, list[Row]]:
+    """Return the rows of messages by table, in the order of the messages and of `columns_of`.
+
+    Raises
+    ------
+    TypeError
+        A message has no place in the journal.
+    """
+    rows: dict[Table, list[Row]] = {}
+    for message in messages:
+        place = _PLACES.get(type(message))
+        if place is None:
+            known = ", ".join(kind.__name__ for kind in _PLACES)
+            raise TypeError(f"message was a {type(message).__name__}, expected one of {known}")
+        table, build = place
+        rows.setdefault(table, []).append(build(run_id, message))
+    return rows
