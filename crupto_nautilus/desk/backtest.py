@@ -8,31 +8,27 @@ the end and a difference is an error, not a footnote.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from catalog.store import Catalog
-from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
-from nautilus_trader.common import LoggerConfig, LogLevel
-from nautilus_trader.execution import ExecutionEngineConfig
 from nautilus_trader.model import Venue
-from nautilus_trader.risk import RiskEngineConfig
 
-from adapters.simulated import ORDER_RATE, USDT, DeskFeeModel, perpetual, venue_arguments
-from catalog.feed import CLOSE, END, FEED_CLIENT, OPEN, EngineFeed, in_chunks, mark
+from adapters.simulated import USDT
+from catalog.feed import EngineFeed
 from catalog.instants import open_bucket_bars, run_instants, warm_instants
-from catalog.symbols import parse_instrument
 from crupto_nautilus.config.load import DeskConfig
 from crupto_nautilus.desk.assembly import Desk, DeskPlan, timeframes_of, warm_up_needs
+from crupto_nautilus.desk.engine import make_engine, play
 from crupto_nautilus.desk.facts import run_facts, write_benchmark
 from crupto_nautilus.desk.window import MarketChoice, choose_market, chunk_span_ns
 from crupto_nautilus.errors import CheckFailed
 from crupto_nautilus.reports.build import build_report
 from crupto_nautilus.reports.recording import Recording
 from crupto_nautilus.reports.run_folder import RunWriter
-from risk.vocabulary import Instant, InstrumentRules
+from risk.vocabulary import InstrumentRules
 from strategies.registry import REGISTRY, StrategySpec, get
 
 DEFAULT_UNLOCK_HOURS = 24.0
@@ -165,64 +161,6 @@ def simulate(
     balance = engine.portfolio.account(venue=venue).balance_total(USDT).as_double()
     engine.dispose()
     return BacktestRun(desk, recording, balance, cpu)
-
-
-def make_engine(rules: Any, equity: float, *, charge: bool) -> BacktestEngine:
-    """Return an engine with the simulated venue and its instruments; purging keeps long runs flat."""
-    engine = BacktestEngine(
-        BacktestEngineConfig(
-            logging=LoggerConfig(stdout_level=LogLevel.ERROR),
-            run_analysis=False,
-            risk_engine=RiskEngineConfig(max_order_submit_rate=ORDER_RATE, max_order_modify_rate=ORDER_RATE),
-            exec_engine=ExecutionEngineConfig(
-                purge_closed_orders_interval_mins=60,
-                purge_closed_orders_buffer_mins=60,
-                purge_closed_positions_interval_mins=60,
-                purge_closed_positions_buffer_mins=60,
-                purge_account_events_interval_mins=60,
-                purge_account_events_lookback_mins=60,
-            ),
-        )
-    )
-    names = sorted(rules)
-    venue = Venue(names[0].rpartition(".")[2])
-    engine.add_venue(**venue_arguments(venue, equity, DeskFeeModel(rules, charge)))
-    for name in names:
-        engine.add_instrument(perpetual(rules[name], parse_instrument(name).base))
-    return engine
-
-
-def play(
-    engine: BacktestEngine,
-    feed: EngineFeed,
-    instants: Iterator[Instant],
-    span_ns: int,
-    progress: Callable[[int], None] | None = None,
-) -> None:
-    """Stream instants through an engine in chunks: OPEN, fine bars, funding, CLOSE at each moment."""
-    last = 0
-    for chunk in in_chunks(instants, span_ns):
-        opens = [mark(i.ts_event, OPEN) for i in chunk]
-        bars = [feed.engine_bar(bar) for i in chunk for group in i.bars.values() for bar in group]
-        updates = [update for i in chunk for update in feed.settlement(i)]
-        closes = [mark(i.ts_event, CLOSE, i) for i in chunk]
-        engine.add_data(opens, client_id=FEED_CLIENT, sort=False)
-        if bars:
-            engine.add_data(bars, validate=False, sort=False)
-        for update in updates:
-            engine.add_data([update], validate=False, sort=False)
-        engine.add_data(closes, client_id=FEED_CLIENT, sort=False)
-        last = chunk[-1].ts_event
-        engine.sort_data()  # stable: OPEN, bars, funding, CLOSE at equal ts_init
-        engine.run(streaming=True)
-        engine.clear_data()
-        if progress is not None:
-            progress(last)
-    if last:
-        engine.add_data([mark(last, END)], client_id=FEED_CLIENT, sort=False)
-        engine.sort_data()
-        engine.run(streaming=True)
-    engine.end()
 
 
 def _progress(options: BacktestOptions, window: Any) -> Callable[[int], None] | None:
