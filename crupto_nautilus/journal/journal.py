@@ -123,7 +123,7 @@ class Journal:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Yield a connection in a transaction that may write; it commits unless the block raises."""
-        with self._writing.begin() as connection:
+        with self._explained(), self._writing.begin() as connection:
             yield connection
 
     def migrate(self) -> int:
@@ -135,6 +135,15 @@ class Journal:
         """Return the schema version of the database; 0 when it is empty."""
         with self.reading() as connection:
             return current_version(connection)
+
+    def compact(self) -> None:
+        """Give space of removed rows back to the disk (PostgreSQL does so by itself)."""
+        if self._engine.dialect.name == "sqlite":
+            with self._explained(), self._engine.connect() as connection:
+                raw = connection.connection.cursor()  # VACUUM refuses to run inside a transaction
+                raw.execute("VACUUM")
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                raw.close()
 
     def start_run(self, run: Mapping[str, Any], resume: bool = False) -> None:
         """Record the start of a run; with `resume` an existing run goes on instead.
@@ -151,7 +160,7 @@ class Journal:
             A run of that name exists (without `resume`) or does not exist (with it).
         """
         run_id = str(run["run_id"])
-        with self._explained(), self.writing() as connection:
+        with self.writing() as connection:
             exists = connection.execute(select(RUNS.c.run_id).where(RUNS.c.run_id == run_id)).first()
             if resume != (exists is not None):
                 raise UsageError(
@@ -175,7 +184,7 @@ class Journal:
         """Record how and when a run ended."""
         values = {"exit_reason": exit_reason, "end_ns": int(end_ns)}
         text = None if summary is None else json_text(summary)
-        with self._explained(), self.writing() as connection:
+        with self.writing() as connection:
             done = connection.execute(
                 update(RUNS).where(RUNS.c.run_id == run_id).values(**values, summary=text)
             )
@@ -221,7 +230,7 @@ class Journal:
         rows = rows_of(run_id, messages)
         newest = next((entry for entry in reversed(entries) if entry.state is not None), None)
         text = None if newest is None else json.dumps(newest.state, separators=(",", ":"), default=scalar)
-        with self.writing() as connection:
+        with self._writing.begin() as connection:
             if not self._advance(connection, run_id, seq, last):
                 return
             for table, table_rows in rows.items():

@@ -51,11 +51,23 @@ type Row = tuple[object, ...]
 type Convert = Callable[[Any], object]
 
 
+def scalar(value: object) -> object:
+    """Return a numpy scalar as a plain one, for `json.dumps(default=...)`; anything else raises TypeError."""
+    item = getattr(value, "item", None)
+    if item is None:
+        raise TypeError(f"{type(value).__name__} does not belong into the journal, expected plain values")
+    return item()
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=scalar)
+
+
 def json_text(value: object) -> str:
     """Return compact JSON that both reads back and contains no NaN (null instead)."""
-    if value == ():
-        return "[]"  # what most decisions hold
-    return json.dumps(_plain(value), separators=(",", ":"), allow_nan=False, default=scalar)
+    try:
+        return _ENCODER.encode(value)
+    except ValueError:  # a NaN or an infinity
+        return _ENCODER.encode(_plain(value))
 
 
 def _plain(value: object) -> object:
@@ -66,14 +78,6 @@ def _plain(value: object) -> object:
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return value
-
-
-def scalar(value: object) -> object:
-    """Return a numpy scalar as a plain one, for `json.dumps(default=...)`; anything else raises TypeError."""
-    item = getattr(value, "item", None)
-    if item is None:
-        raise TypeError(f"{type(value).__name__} does not belong into the journal, expected plain values")
-    return item()
 
 
 def _real(value: float | None) -> float | None:

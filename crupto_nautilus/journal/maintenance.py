@@ -1,0 +1,174 @@
+"""Keep a journal small: what it holds, which runs may go, and a copy of a run in Parquet before it does.
+
+A run that has not ended is never removed.  Nothing is removed half: a run goes with all its rows in one
+transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import BigInteger, Boolean, Connection, Double, Table, Text, delete, func, select, text
+
+from crupto_nautilus.errors import EnvironmentProblem, UsageError
+from crupto_nautilus.journal.journal import Journal
+from crupto_nautilus.journal.schema import HISTORY, POSITIONS, RUNS, STATE
+from risk.vocabulary import DAY_NS
+
+_OF_A_RUN: tuple[Table, ...] = (*HISTORY, POSITIONS, STATE)
+_ARROW: dict[type, pa.DataType] = {
+    BigInteger: pa.int64(),
+    Boolean: pa.bool_(),
+    Double: pa.float64(),
+    Text: pa.string(),
+}
+_CHUNK = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class JournalInfo:
+    """What a database holds."""
+
+    url: str
+    version: int
+    size_bytes: int
+    runs: int
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """The runs that went (or would go) and how many rows with them; `kept_open` did not end and stay."""
+
+    run_ids: tuple[str, ...]
+    rows: int
+    kept_open: tuple[str, ...]
+
+
+def info(journal: Journal) -> JournalInfo:
+    """Return schema version, size and row counts of a journal."""
+    version = journal.version()
+    with journal.reading() as connection:
+        size = (
+            "SELECT pg_database_size(current_database())"
+            if connection.dialect.name == "postgresql"
+            else "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        )
+        tables = (RUNS, *_OF_A_RUN) if version else ()
+        rows = {table.name: _count(connection, table) for table in tables}
+        return JournalInfo(
+            url=journal.url,
+            version=version,
+            size_bytes=int(connection.execute(text(size)).scalar_one()),
+            runs=rows.get("runs", 0),
+            rows=rows,
+        )
+
+
+def prune(
+    journal: Journal, now_ns: int, keep_runs: int = 5, keep_days: float = 7.0, dry_run: bool = False
+) -> Pruned:
+    """Remove ended runs that are older than `keep_days` and not among the newest `keep_runs`.
+
+    Parameters
+    ----------
+    now_ns : int
+        Wall time in ns UTC, against which a run's end is old.
+    keep_runs : int
+        That many of the newest runs stay, however old.
+    keep_days : float
+        Runs that ended within that many days stay, however many.
+    dry_run : bool
+        Only tell what would go.
+    """
+    if keep_runs < 0 or keep_days < 0:
+        raise UsageError(
+            "what to keep cannot be negative",
+            found=f"{keep_runs} runs, {keep_days:g} days",
+            expected="0 or more",
+        )
+    oldest_ns = now_ns - int(keep_days * DAY_NS)
+    older = journal.runs()[keep_runs:]
+    gone = tuple(run.run_id for run in older if run.end_ns is not None and run.end_ns < oldest_ns)
+    kept_open = tuple(run.run_id for run in older if run.end_ns is None)
+    rows = 0
+    with journal.writing() as connection:
+        for run_id in gone:
+            for table in _OF_A_RUN:
+                if dry_run:
+                    rows += _count(connection, table, run_id)
+                else:
+                    rows += connection.execute(delete(table).where(table.c.run_id == run_id)).rowcount
+            if not dry_run:
+                connection.execute(delete(RUNS).where(RUNS.c.run_id == run_id))
+    if gone and not dry_run:
+        journal.compact()
+    return Pruned(gone, rows, kept_open)
+
+
+def archive(journal: Journal, run_id: str, folder: Path) -> Path:
+    """Write every table of a run to `folder/<run_id>/<table>.parquet`, with `run.json`, and return that path.
+
+    The folder appears complete or not at all.
+
+    Raises
+    ------
+    UsageError
+        The run is not in the journal, or its archive exists.
+    EnvironmentProblem
+        The folder cannot be written.
+    """
+    run = next((run for run in journal.runs() if run.run_id == run_id), None)
+    if run is None:
+        raise UsageError(f"run {run_id} is not in the journal", found=journal.url, remedy="crupto runs")
+    target = folder / run_id
+    if target.exists():
+        raise UsageError(
+            f"{target} is there already", found="an archive", expected="none", remedy=f"rm -r {target}"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{run_id}.", dir=folder))
+        try:
+            for table in _OF_A_RUN:
+                _export(journal, table, run_id, unfinished / f"{table.name}.parquet")
+            (unfinished / "run.json").write_text(
+                json.dumps({"record": run.record, "summary": run.summary, "exit_reason": run.exit_reason}),
+                encoding="utf-8",
+            )
+            os.replace(unfinished, target)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"the archive of {run_id} cannot be written",
+            found=str(error.strerror or error),
+            expected="a folder that can be written",
+            remedy=f"ls -ld {folder}; df -h {folder}",
+        ) from error
+    return target
+
+
+def _count(connection: Connection, table: Table, run_id: str | None = None) -> int:
+    query = select(func.count()).select_from(table)
+    if run_id is not None:
+        query = query.where(table.c.run_id == run_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def _export(journal: Journal, table: Table, run_id: str, path: Path) -> None:
+    schema = pa.schema([pa.field(column.name, _ARROW[type(column.type)]) for column in table.columns])
+    order = table.c.id if "id" in table.c else table.c.run_id
+    query = select(table).where(table.c.run_id == run_id).order_by(order)
+    with journal.reading() as connection, pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        result = connection.execution_options(yield_per=_CHUNK).execute(query)
+        for chunk in result.mappings().partitions():
+            writer.write_table(pa.Table.from_pylist([dict(row) for row in chunk], schema))
