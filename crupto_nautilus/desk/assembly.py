@@ -101,7 +101,7 @@ class Desk:
         scores = ScoreBook(enable_map)
         specs = dict(plan.specs)
         self.tools = register_tools(
-            DeskTools(self.risk_desk, self.classifiers, enable_map, cooldowns, scores, specs)
+            DeskTools(self.risk_desk, self.classifiers, enable_map, cooldowns, scores)
         )
         self.flags: set[str] = set()
         self._priorities = bus.PriorityTable()
