@@ -1,0 +1,319 @@
+"""RiskDesk: the whole risk room behind one door: market, books, limits, decisions.
+
+Guarantees: what it approves is reserved at once, so that two signals of one moment cannot share the same
+room; risk, gross, net and effective cap hold with the candidate in the book; every figure is of desk time;
+the same inputs give the same answers, also across `state()` and `load()`.  `on_instant` is on the hot path.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from risk.books import Books
+from risk.context import DecisionContext
+from risk.correlation import CorrelationBook
+from risk.drawdown import DrawdownGuard
+from risk.market import MarketView
+from risk.pipeline import first_refusal
+from risk.portfolio import Concentration, Exposure, PortfolioController
+from risk.proposal import plan_of
+from risk.settings import RiskSettings
+from risk.stops import with_planned_stops
+from risk.vocabulary import (
+    DeskState,
+    EntryDone,
+    EquityPoint,
+    Fill,
+    Funding,
+    FundingPaid,
+    Instant,
+    InstrumentRules,
+    Mandate,
+    Protection,
+    Refused,
+    SafeMode,
+    Signal,
+    Trade,
+    TradePlan,
+)
+
+
+class RiskDesk:
+    """Risk room of one desk (a challenger has one of its own).
+
+    Parameters
+    ----------
+    settings : RiskSettings
+        Governance limits.
+    rules : Mapping[str, InstrumentRules]
+        Rules by instrument id.
+    base_minutes : Mapping[str, int]
+        Length of the finest bars of each instrument.
+    equity : float
+        The venue's equity at the start, USDT.
+    virtual_equity : float, optional
+        In virtual mode the equity that risk is measured on starts here: risk equity = virtual equity + the
+        run's own net PnL, never above the venue's equity.
+    virtual_asset : str
+        Tag of trades in virtual mode.
+
+    """
+
+    def __init__(
+        self,
+        settings: RiskSettings,
+        rules: Mapping[str, InstrumentRules],
+        base_minutes: Mapping[str, int],
+        equity: float,
+        virtual_equity: float | None = None,
+        virtual_asset: str = "",
+    ) -> None:
+        self.settings = settings
+        self.rules = rules
+        self.virtual_equity, self.virtual_asset = virtual_equity, virtual_asset
+        self.books = Books(equity, settings.leverage_cap)
+        self.guard = DrawdownGuard()
+        self.market = MarketView(rules, settings, base_minutes)
+        self.correlation = CorrelationBook(settings)
+        self.portfolio = PortfolioController(settings, self.correlation)
+        self.max_drawdown_pct = 0.0
+        self.peak_equity = self.risk_equity
+        self._concentration = Concentration(False, 0.0, None, 1.0, settings.max_portfolio_r_pct)
+        self._active: list[Exposure] = []
+        self._refresh_ns: int | None = None
+        self._changes: deque[SafeMode] = deque()
+
+    # --- market events
+    # -------------------------------------------------------------------------------------
+
+    def on_instant(self, instant: Instant) -> None:
+        """Take over a whole instant: prices, marks, correlation bars, and a sample of equity (hot path)."""
+        market, ts = self.market, instant.ts_event
+        market.on_instant(instant)
+        self.correlation.on_instant(instant)
+        if instant.warm_only:
+            return
+        positions = self.books.positions
+        if positions:
+            for position in positions.values():
+                mark = market.mark(position.instrument)
+                # A mark that is not a number must not reach the books; the check of inputs refuses signals
+                # on it.
+                if mark is not None and math.isfinite(mark):
+                    position.mark = mark
+        self._sample(ts)
+        if self._refresh_ns is not None and ts >= self._refresh_ns:
+            self._recompute(ts)
+
+    def on_funding(self, funding: Funding) -> list[FundingPaid]:
+        """Book a settlement at the mark price; nothing is booked without a position."""
+        if not any(p.instrument == funding.instrument for p in self.books.positions.values()):
+            return []
+        price = self.market.mark(funding.instrument)
+        if price is None:
+            raise ValueError(f"funding of {funding.instrument} came before any price of it")
+        paid = self.books.settle_funding(funding, price)
+        self._sample(funding.ts_event)
+        return paid
+
+    # --- decisions
+    # -----------------------------------------------------------------------------------------
+
+    def decide(
+        self,
+        signal: Signal,
+        mandate: Mandate | None,
+        desk: DeskState,
+        ts: int,
+        daily_volatility: float | None,
+        warm: bool,
+        flags: frozenset[str] = frozenset(),
+    ) -> TradePlan | Refused:
+        """Answer a signal; a plan is reserved until its fills, `release` or `on_entry_done`.
+
+        Parameters
+        ----------
+        daily_volatility : float or None
+            Daily volatility of the signal's instrument (fraction), None while it is not known.
+        warm : bool
+            Whether the regime of the instrument is warm.
+        flags : frozenset of str
+            `reconciling`, `disabled:<strategy>`, `tool_error`, each with `:<detail>` where it has one.
+
+        """
+        context = DecisionContext(
+            signal=with_planned_stops(signal, self.settings),
+            mandate=mandate,
+            desk=desk,
+            ts=ts,
+            daily_volatility=daily_volatility,
+            warm=warm,
+            flags=flags,
+            settings=self.settings,
+            rules=self.rules.get(signal.instrument),
+            market=self.market,
+            books=self.books,
+            guard=self.guard,
+            portfolio=self.portfolio,
+            equity=self.risk_equity,
+        )
+        refused = first_refusal(context)
+        if refused is not None:
+            return refused
+        plan = plan_of(context, context.proposal)
+        self.books.reserve(plan)
+        self._recompute(ts)
+        return plan
+
+    def release(self, trace_id: str) -> None:
+        """Give back a reservation; an unknown one is nothing to give back."""
+        if self.books.release(trace_id):
+            self._recompute(self.market.ts_event)
+
+    # --- execution events
+    # ----------------------------------------------------------------------------------
+
+    def on_fill(self, fill: Fill) -> Trade | None:
+        """Book a fill, sample equity, and return the trade that it closed."""
+        trade = self.books.apply(fill)
+        self._sample(fill.ts_event)
+        self._recompute(fill.ts_event)
+        if trade is not None and self.virtual_asset and not trade.virtual_asset:
+            return replace(trade, virtual_asset=self.virtual_asset)
+        return trade
+
+    def on_protection(self, protection: Protection) -> None:
+        """Take over the working stop of a position."""
+        self.books.protect(protection)
+
+    def on_entry_done(self, entry: EntryDone) -> None:
+        """Release what an entry that is over has not used."""
+        if self.books.entry_done(entry):
+            self._recompute(entry.ts_event)
+
+    # --- readings
+    # ------------------------------------------------------------------------------------------
+
+    @property
+    def risk_equity(self) -> float:
+        """The equity that percentages are of (see the class's `virtual_equity`)."""
+        equity = self.books.equity
+        if self.virtual_equity is None:
+            return equity
+        return min(self.virtual_equity + equity - self.books.start_balance, equity)
+
+    @property
+    def effective_cap_pct(self) -> float:
+        """Cap of open and reserved risk: `max_portfolio_r_pct`, less in safe mode."""
+        return self._concentration.cap_pct
+
+    def snapshot(self) -> dict[str, float]:
+        """Return equity, risk and exposure of the book, reservations included."""
+        books, equity = self.books, self.risk_equity
+        scale = 100.0 / equity if equity > 0.0 else 0.0
+        return {
+            "equity": books.equity,
+            "risk_equity": equity,
+            "open_risk_pct": scale * books.open_risk_usd,
+            "reserved_risk_pct": scale * books.reserved_risk_usd,
+            "gross_pct": scale * books.gross_usd,
+            "net_pct": scale * books.net_usd,
+            "effective_cap_pct": self.effective_cap_pct,
+        }
+
+    def equity_point(self, ts: int, cause: str, desk: DeskState) -> EquityPoint:
+        """Return a sample of the books; `cause` is bar, fill, funding or close."""
+        books, now = self.books, self.snapshot()
+        return EquityPoint(
+            ts_event=ts,
+            equity=now["equity"],
+            balance=books.balance,
+            margin=books.margin_usd,
+            unrealised_pnl=books.unrealised_usd,
+            daily_pnl_pct=self.guard.daily_pnl_pct,
+            drawdown_72h_pct=self.guard.drawdown_72h_pct,
+            open_risk_pct=now["open_risk_pct"],
+            reserved_risk_pct=now["reserved_risk_pct"],
+            gross_pct=now["gross_pct"],
+            net_pct=now["net_pct"],
+            effective_cap_pct=now["effective_cap_pct"],
+            desk_state=desk.mode.value,
+            cum_r=books.cum_r,
+            cause=cause,
+        )
+
+    def take_safe_mode_change(self) -> SafeMode | None:
+        """Return the oldest change of safe mode (entered, changed, left) that was not taken yet."""
+        return self._changes.popleft() if self._changes else None
+
+    # --- restart
+    # -------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Return what must survive a restart as JSON-able values.
+
+        Market figures and correlation bars are not in it: they come back by warm-up instants, which must be
+        fed before `load` (a day of finest bars, a correlation window + 1 of 5m, 15m and 1h bars).
+        """
+        found = self._concentration
+        return {
+            "books": self.books.state(),
+            "guard": self.guard.state(),
+            "correlation": self.correlation.state(),
+            "max_drawdown_pct": self.max_drawdown_pct,
+            "peak_equity": self.peak_equity,
+            "concentration": [
+                found.active,
+                found.largest,
+                None if found.pair is None else list(found.pair),
+                found.multiplier,
+                found.cap_pct,
+            ],
+            "refresh_ns": self._refresh_ns,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned."""
+        self.books.load(state["books"])
+        self.guard.load(state["guard"])
+        self.correlation.load(state["correlation"])
+        self.max_drawdown_pct = float(state["max_drawdown_pct"])
+        self.peak_equity = float(state["peak_equity"])
+        active, largest, pair, multiplier, cap = state["concentration"]
+        self._concentration = Concentration(
+            bool(active), largest, None if pair is None else (pair[0], pair[1]), multiplier, cap
+        )
+        self._active = [Exposure(instrument, side) for _, instrument, side in self.books.active()]
+        self._refresh_ns = state["refresh_ns"]
+        self._changes.clear()
+
+    # --- inside
+    # --------------------------------------------------------------------------------------------
+
+    def _sample(self, ts: int) -> None:
+        equity = self.risk_equity
+        if not math.isfinite(equity):
+            return
+        self.guard.sample(ts, equity)
+        if equity > self.peak_equity:
+            self.peak_equity = equity
+        elif self.peak_equity > 0.0:
+            fall = 100.0 * (equity / self.peak_equity - 1.0)
+            self.max_drawdown_pct = min(self.max_drawdown_pct, fall)
+
+    def _recompute(self, ts: int) -> None:
+        """Refresh the correlations of what is held where due, and note a change of safe mode."""
+        active = self._active = [Exposure(instrument, side) for _, instrument, side in self.books.active()]
+        names = sorted({e.instrument for e in active})
+        pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+        for a, b in pairs:
+            self.correlation.refresh(a, b, ts)
+        self._refresh_ns = min((self.correlation.due_ns(a, b) for a, b in pairs), default=None)
+        before, now = self._concentration, self.portfolio.concentration(active)
+        self._concentration = now
+        if now.active != before.active or now.cap_pct != before.cap_pct:
+            self._changes.append(SafeMode(ts, now.active, now.largest, now.pair, now.cap_pct))

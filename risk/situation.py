@@ -1,0 +1,75 @@
+"""What a signal is judged against: the desk as it stands, read no further than it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from risk.books import Books
+from risk.correlation import CorrelationBook
+from risk.drawdown import DrawdownGuard
+from risk.market import MarketView
+from risk.portfolio import Concentration, Exposure, PortfolioController
+from risk.settings import RiskSettings
+from risk.vocabulary import DeskState, InstrumentRules, Mandate, MandateRow, Signal
+
+
+@dataclass(frozen=True)
+class Situation:
+    """One signal and the desk it is judged against, at desk time `ts`.
+
+    `daily_volatility` is that of the signal's instrument (None: not known yet); `flags` are words of the
+    assembly: `reconciling`, `disabled:<strategy>`, `tool_error` or `tool_error:<detail>`.
+    """
+
+    signal: Signal
+    mandate: Mandate | None
+    desk: DeskState
+    ts: int
+    daily_volatility: float | None
+    warm: bool
+    flags: frozenset[str]
+    settings: RiskSettings
+    rules: InstrumentRules | None
+    market: MarketView
+    books: Books
+    guard: DrawdownGuard
+    portfolio: PortfolioController
+    equity: float  # risk equity
+
+    @property
+    def rules_checked(self) -> InstrumentRules:
+        """The instrument's rules; the check of inputs has refused a signal without them."""
+        if self.rules is None:
+            raise ValueError(f"no rules for {self.signal.instrument}")
+        return self.rules
+
+    @cached_property
+    def row(self) -> MandateRow | None:
+        """What the mandate says of the signal's strategy."""
+        return None if self.mandate is None else self.mandate.row(self.signal.strategy)
+
+    @cached_property
+    def held(self) -> list[Exposure]:
+        """Positions and pending entries of the desk."""
+        return [Exposure(instrument, side) for _, instrument, side in self.books.active()]
+
+    @cached_property
+    def candidate(self) -> Exposure:
+        """The signal as it would stand in the book."""
+        return Exposure(self.signal.instrument, self.signal.side)
+
+    @cached_property
+    def concentration(self) -> Concentration:
+        """Safe mode of the book with the candidate in it, on correlations that are refreshed where due."""
+        correlations: CorrelationBook = self.portfolio.correlations
+        for name in dict.fromkeys(e.instrument for e in self.held):
+            if name != self.signal.instrument:
+                correlations.refresh(self.signal.instrument, name, self.ts)
+        return self.portfolio.concentration([*self.held, self.candidate])
+
+    @cached_property
+    def concentrated(self) -> list[Exposure]:
+        """The positions and pending entries that the candidate is concentrated with."""
+        _ = self.concentration  # refreshes the correlations
+        return self.portfolio.concentrated_with(self.candidate, self.held)
