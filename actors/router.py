@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from actors.agent import DeskAgent
-from catalog.feed import CLOSE, END, FEED_CLIENT, MARK_TYPE, OPEN
+from catalog.feed import CLOSE, END, MARK_TYPE, OPEN, feed_client
 from catalog.timeframes import TimeframeBuilder
 from risk.vocabulary import MINUTE_NS, Alarm, Bar, Instant
 from strategies import bus
@@ -40,6 +40,7 @@ class RouterActor(DeskAgent):
             for name, minutes in sorted(base_minutes.items())
         ]
         self._push = {builder.instrument: builder.push for builder in self._builders}
+        self._venue = min(base_minutes).rpartition(".")[2]
         self._warm_up, self._seed = warm_up, seed or {}
         targets = [m for builder in self._builders for m in builder.targets]
         self._step_ns = min(targets, default=0) * MINUTE_NS
@@ -54,7 +55,7 @@ class RouterActor(DeskAgent):
 
     def on_start(self) -> None:
         """Subscribe to the instant marks; everyone else has subscribed by now."""
-        self.subscribe_data(MARK_TYPE, FEED_CLIENT)
+        self.subscribe_data(MARK_TYPE, feed_client(self._venue))
 
     @guarded
     def on_data(self, data: Any) -> None:

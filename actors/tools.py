@@ -13,10 +13,10 @@ from actors.enable_map import EnableMap
 from actors.regimes import RegimeClassifier, RegimeReading
 from actors.selection_rules import CooldownBook, Key, ScoreBook, mandate_row
 from actors.toolbox import ToolContext, ToolRegistry, ToolSpec
+from risk import ticket
 from risk.drawdown import guard_drawdown
 from risk.engine import RiskDesk
 from risk.stops import PlannedStops, plan_stops
-from risk.ticket import build_ticket, expected_slippage_bps, market_refusal
 from risk.vocabulary import (
     Bar,
     DeskState,
@@ -123,21 +123,24 @@ def plan_position(
 
 def estimate_slippage(state: DeskTools, context: ToolContext, plan: TradePlan) -> float:
     """Return the expected slippage of a plan's entry on the market of now, basis points."""
-    return expected_slippage_bps(plan, state.risk_desk.market, state.risk_desk.settings, context.ts_event)
+    desk = state.risk_desk
+    rules = desk.rules[plan.signal.instrument]
+    market = ticket.TicketContext(plan, desk.market, desk.settings, rules, context.ts_event)
+    return market.slippage_bps(plan.quantity)
 
 
 def check_liquidity(state: DeskTools, context: ToolContext, plan: TradePlan) -> Refused | None:
     """Refuse a plan on a market that is too thin or too wide."""
     desk = state.risk_desk
     rules = desk.rules[plan.signal.instrument]
-    return market_refusal(plan, desk.market, desk.settings, rules, context.ts_event)
+    return ticket.check_liquidity(plan, desk.market, desk.settings, rules, context.ts_event)
 
 
 def place_order(state: DeskTools, context: ToolContext, plan: TradePlan) -> Ticket | Refused:
     """Turn a plan into the ticket that the strategy sends: style, price, slices."""
     desk = state.risk_desk
     rules = desk.rules[plan.signal.instrument]
-    return build_ticket(plan, desk.market, desk.settings, rules, context.ts_event)
+    return ticket.build_ticket(plan, desk.market, desk.settings, rules, context.ts_event)
 
 
 def export_metrics(_: DeskTools, __: ToolContext, counters: Counter[str]) -> dict[str, int]:

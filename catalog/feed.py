@@ -36,7 +36,6 @@ CLOSE: Final = 1
 END: Final = 2
 
 MARK_TYPE: Final = DataType("InstantMark")
-FEED_CLIENT: Final = ClientId("DESK-FEED")
 
 _UNITS = {1: "1-MINUTE", 5: "5-MINUTE", 15: "15-MINUTE", 60: "1-HOUR", 240: "4-HOUR"}
 _FUNDING_INTERVALS_MINUTES = (480, 240, 120, 60, 1)
@@ -51,6 +50,11 @@ class InstantMark:
         self.ts_event = self.ts_init = ts_event
         self.phase = phase
         self.instant = instant
+
+
+def feed_client(venue: str) -> ClientId:
+    """Return the data client that emits the marks: the one of the venue."""
+    return ClientId(venue)
 
 
 def mark(ts: int, phase: int, instant: Instant | None = None) -> CustomData:
@@ -71,6 +75,7 @@ class EngineFeed:
         self._ids = {name: InstrumentId.from_str(name) for name in rules}
         self._types = {name: bar_type(name, minutes) for name, minutes in base_minutes.items()}
         self._last: dict[str, float] = {}
+        self.venue = min(rules).rpartition(".")[2]
 
     def engine_bar(self, bar: Bar) -> EngineBar:
         """Return the engine's bar of a fine bar (prices on the grid of the instrument)."""

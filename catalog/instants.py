@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from catalog.schema import Kind
 from catalog.store import Catalog
 from catalog.timeframes import BarArrays
 from risk.vocabulary import DAY_NS, MINUTE_NS, Bar, Funding, Instant, Quote
@@ -74,10 +75,14 @@ def warm_instants(
         Days of settled funding wanted before the start.
     """
     arrays: dict[tuple[str, int], BarArrays] = {}
+    frames = {
+        name: [s.minutes for s in catalog.sources(name) if s.kind == Kind.OHLCV] for name in instruments
+    }
     for minutes, count in bars_needed.items():
         since = start_ns - (count + WARM_MARGIN_BARS) * minutes * MINUTE_NS
         for name in instruments:
-            arrays[name, minutes] = catalog.bars(name, minutes, since, start_ns)
+            if any(minutes % held == 0 for held in frames[name]):
+                arrays[name, minutes] = catalog.bars(name, minutes, since, start_ns)
     hours = bars_needed.get(60, 0) + WARM_MARGIN_BARS
     since = start_ns - max(funding_days * DAY_NS, hours * 60 * MINUTE_NS)
     return _assemble(arrays, _extras(catalog, instruments, since, start_ns), warm_only=True)

@@ -305,6 +305,7 @@ class Fill:
     slippage_usd: float
     maker: bool
     virtual_asset: str = ""
+    reason: str = ""  # why a position was closed at market: time_stop, kill_switch, ...
 
     @property
     def commission(self) -> float:

@@ -192,6 +192,7 @@ class OrderDesk(Strategy):
             round(commission - fee, 8),
             maker,
             self._virtual_asset,
+            record.reason,
         )
         self.publish_message(self._topics["fill"], fill)
         return fill

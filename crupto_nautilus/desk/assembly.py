@@ -13,7 +13,6 @@ from typing import Any
 
 from nautilus_trader.common import DataActorConfig
 from nautilus_trader.model import ActorId
-from risk.engine import RiskDesk
 
 from actors.agent import DeskAgent
 from actors.brain import BrainActor
@@ -29,11 +28,15 @@ from actors.selection_rules import CooldownBook, ScoreBook
 from actors.tools import DeskTools, register_tools
 from crupto_nautilus.config.load import DeskConfig
 from risk.clock import DeskClock
+from risk.engine import RiskDesk
 from risk.governor import DeskGovernor
 from risk.liquidity import estimate_slippage_bps
 from risk.vocabulary import DAY_NS, HOUR_NS, MINUTE_NS, Bar, Instant, InstrumentRules
 from strategies import bus, classes
 from strategies.registry import StrategySpec
+
+# An exit must go out even into a bar without volume, where the estimate is infinite.
+MAX_EXIT_SLIPPAGE_BPS = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +148,20 @@ class Desk:
         return agent
 
     def _slippage_bps(self, instrument: str, notional_usd: float) -> float:
-        """Price a market exit with what the desk knows of the market now."""
-        return estimate_slippage_bps(
-            notional_usd, self.risk_desk.market, instrument, self.plan.config.governance, self.clock.now_ns
+        """Price a market exit with what the desk knows of the market now, at most `MAX_EXIT_SLIPPAGE_BPS`."""
+        market = self.risk_desk.market
+        price = market.price(instrument)
+        if price is None:
+            return MAX_EXIT_SLIPPAGE_BPS
+        estimate = estimate_slippage_bps(
+            notional_usd,
+            market.bar_quote_volume(instrument),
+            price,
+            self.plan.rules[instrument],
+            self.plan.config.governance,
+            market.spread_bps(instrument, self.clock.now_ns),
         )
+        return min(estimate, MAX_EXIT_SLIPPAGE_BPS)
 
     def add_to(self, target: Any) -> None:
         """Add everything to an engine or node; the router comes last, so everyone listens by then."""

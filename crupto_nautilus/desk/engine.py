@@ -17,7 +17,7 @@ from nautilus_trader.model import Venue
 from nautilus_trader.risk import RiskEngineConfig
 
 from adapters.simulated import ORDER_RATE, DeskFeeModel, perpetual, venue_arguments
-from catalog.feed import CLOSE, END, FEED_CLIENT, OPEN, EngineFeed, in_chunks, mark
+from catalog.feed import CLOSE, END, OPEN, EngineFeed, feed_client, in_chunks, mark
 from catalog.symbols import parse_instrument
 from risk.vocabulary import Instant, InstrumentRules
 
@@ -55,18 +55,18 @@ def play(
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Stream instants through an engine in chunks: OPEN, fine bars, funding, CLOSE at each moment."""
-    last = 0
+    last, client = 0, feed_client(feed.venue)
     for chunk in in_chunks(instants, span_ns):
         opens = [mark(i.ts_event, OPEN) for i in chunk]
         bars = [feed.engine_bar(bar) for i in chunk for group in i.bars.values() for bar in group]
         updates = [update for i in chunk for update in feed.settlement(i)]
         closes = [mark(i.ts_event, CLOSE, i) for i in chunk]
-        engine.add_data(opens, client_id=FEED_CLIENT, sort=False)
+        engine.add_data(opens, client_id=client, sort=False)
         if bars:
             engine.add_data(bars, validate=False, sort=False)
         for update in updates:
             engine.add_data([update], validate=False, sort=False)
-        engine.add_data(closes, client_id=FEED_CLIENT, sort=False)
+        engine.add_data(closes, client_id=client, sort=False)
         last = chunk[-1].ts_event
         engine.sort_data()  # stable: OPEN, bars, funding, CLOSE at equal ts_init
         engine.run(streaming=True)
@@ -74,7 +74,7 @@ def play(
         if progress is not None:
             progress(last)
     if last:
-        engine.add_data([mark(last, END)], client_id=FEED_CLIENT, sort=False)
+        engine.add_data([mark(last, END)], client_id=client, sort=False)
         engine.sort_data()
         engine.run(streaming=True)
     engine.end()

@@ -12,7 +12,7 @@ from nautilus_trader.risk import RiskEngineConfig
 from nautilus_trader.trading import StrategyConfig
 
 from adapters.simulated import USDT, DeskFeeModel, perpetual, venue_arguments
-from catalog.feed import CLOSE, FEED_CLIENT, MARK_TYPE, OPEN, EngineFeed
+from catalog.feed import CLOSE, MARK_TYPE, OPEN, EngineFeed, feed_client
 from crupto_nautilus.desk.engine import play
 from tests.fakes.engine import MINUTES, NAME, RULES, Script, instants, run_script, ts_of
 
@@ -29,7 +29,7 @@ class Listener(DataActor):
     def on_start(self) -> None:
         for priority in (10, 70, 30, 90, 50):
             self.subscribe_topic("t.x", self._handler(priority), priority)
-        self.subscribe_data(MARK_TYPE, FEED_CLIENT)
+        self.subscribe_data(MARK_TYPE, feed_client("TEST"))
 
     def _handler(self, priority: int) -> Any:
         return lambda message: self.log_of.append((priority, message))
@@ -54,7 +54,7 @@ def test_publish_is_synchronous_and_handlers_run_by_priority() -> None:
 def test_a_mark_carries_its_instant_by_reference_and_comes_after_the_bars() -> None:
     log: list[Any] = []
     moments: list[int] = []
-    script, _ = run_script([FLAT], {1: lambda s: moments.append(len(log))}, actors=[actor(log)])
+    run_script([FLAT], {1: lambda s: moments.append(len(log))}, actors=[actor(log)])
     made = instants([FLAT])[0]
     closes = [
         instant for entry in log if isinstance(entry, tuple) for phase, instant in [entry] if phase == CLOSE
