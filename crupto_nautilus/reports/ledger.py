@@ -19,7 +19,7 @@ from crupto_nautilus.reports.run_folder import RunFolder
 
 ENTRY = "entry"
 MONEY_DIGITS = 8
-"""Decimals of USDT to which the venue rounds each booking; the ledger rounds alike, so long runs do not drift."""
+"""Decimals of USDT to which the venue rounds each booking; rounding alike, long runs do not drift."""
 
 Key = tuple[str, str]  # strategy, instrument
 

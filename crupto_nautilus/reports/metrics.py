@@ -122,6 +122,7 @@ class _Groups:
     def __init__(self, folder: RunFolder, ledger: Ledger) -> None:
         self._folder, self._facts = folder, folder.facts
         self._open = list(ledger.open.values())
+        self._kinds = exit_kinds(folder)
 
     def of(self, column: str, name: str) -> dict[str, Any]:
         tables = {
@@ -188,10 +189,10 @@ class _Groups:
     def exits(self, strategy: str) -> dict[str, dict[str, Any]]:
         """Return count, PnL and R of each exit reason of a strategy."""
         trades = self._folder.table("trades")
-        trades = trades[trades["strategy"] == strategy]
+        trades = trades.assign(exit_kind=self._kinds)[trades["strategy"] == strategy]
         result = {}
-        for reason in sorted(set(trades["exit_reason"])):
-            rows = trades[trades["exit_reason"] == reason]
+        for reason in sorted(set(trades["exit_kind"])):
+            rows = trades[trades["exit_kind"] == reason]
             net = floats(rows, "net_usd")
             result[reason] = self._money(rows) | {
                 "trades": len(rows),
@@ -201,6 +202,18 @@ class _Groups:
                 "mean_r": float(floats(rows, "r").mean()),
             }
         return result
+
+
+def exit_kinds(folder: RunFolder) -> list[str]:
+    """Return how each trade ended: the role of its last exit, or why the desk closed it at market."""
+    orders = folder.table("orders")
+    closing = orders[(orders["role"] == "exit") & (orders["action"] == "submit")]
+    reasons = dict(zip(closing["trace_id"], closing["reason"], strict=True))
+    trades = folder.table("trades")
+    return [
+        reasons.get(trace) or kind if kind == "exit" else kind
+        for trace, kind in zip(trades["trace_id"], trades["exit_reason"], strict=True)
+    ]
 
 
 def _answers(signals: pd.DataFrame, decisions: pd.DataFrame) -> dict[str, Any]:
