@@ -36,14 +36,17 @@ RULES: dict[str, tuple[str, tuple[str, ...]]] = {
     "changed_file": (ERROR, ("forget_lost_files",)),
     "gap": (WARNING, ()),
     "funding_hole": (WARNING, ()),
+    "bad_tick": (ERROR, ("drop_outliers", "accept_outliers")),
     "outlier": (WARNING, ("drop_outliers",)),
     "source_difference": (WARNING, ()),
     "leftover": (INFO, ("remove_leftovers",)),
 }
 
-# An outlier is a jump of more than OUTLIER_FLOOR and OUTLIER_SPREADS typical moves that mostly comes back.
+# An outlier is a jump of more than OUTLIER_FLOOR and OUTLIER_SPREADS typical moves that mostly comes back in
+# the next bar; a wick counts from three times that.
 OUTLIER_FLOOR = 0.05
 OUTLIER_SPREADS = 25.0
+BAD_TICK = 0.5  # log: beyond 65 % up or 40 % down within one bar and back in the next
 OUTLIER_RATE = 0.03  # a settled funding rate beyond 3 % in one interval
 
 
@@ -61,7 +64,10 @@ class Defect:
 
 
 def row_defects(kind: Kind, minutes: int, columns: Columns) -> list[Defect]:
-    """Return the defects of rows in time order (equal stamps allowed), gaps and outliers apart."""
+    """Return the defects of single rows; the rows are in time order, equal stamps allowed.
+
+    Gaps and prices far from their neighbours (`strange_rows`) are apart: they need rows that are sound.
+    """
     found = [
         Defect("nan", np.flatnonzero(_not_finite(kind, columns))),
         Defect("not_positive", np.flatnonzero(_not_positive(kind, columns))),
@@ -70,6 +76,13 @@ def row_defects(kind: Kind, minutes: int, columns: Columns) -> list[Defect]:
         *_duplicates(kind, columns),
     ]
     return [defect for defect in found if len(defect.rows)]
+
+
+def strange_rows(kind: Kind, columns: Columns) -> list[Defect]:
+    """Return bad ticks and outliers of sound rows."""
+    bad = bad_ticks(kind, columns)
+    odd = np.setdiff1d(outliers(kind, columns), bad)
+    return [defect for defect in (Defect("bad_tick", bad), Defect("outlier", odd)) if len(defect.rows)]
 
 
 def out_of_order(stamps: Ints) -> Rows:
@@ -87,26 +100,34 @@ def outliers(kind: Kind, columns: Columns) -> Rows:
     """
     if kind is Kind.FUNDING:
         return np.flatnonzero(np.abs(columns["funding_rate"]) > OUTLIER_RATE)
-    close = columns["perp_close" if kind is Kind.BASIS else "close"]
-    if len(close) < 3:
+    moves = np.abs(np.diff(np.log(columns[_close(kind)])))
+    typical = float(np.median(moves)) if len(moves) else 0.0
+    return _spikes(kind, columns, max(OUTLIER_FLOOR, OUTLIER_SPREADS * typical))
+
+
+def bad_ticks(kind: Kind, columns: Columns) -> Rows:
+    """Return rows that leave by so much and come back that a mistyped price is likelier than a trade."""
+    if kind is Kind.FUNDING:
         return np.empty(0, np.intp)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log = np.log(close)
-        moves = np.diff(log)
-        usable = moves[np.isfinite(moves)]
-        typical = float(np.median(np.abs(usable))) if len(usable) else 0.0
-        limit = max(OUTLIER_FLOOR, OUTLIER_SPREADS * typical)
-        there, back = moves[:-1], moves[1:]
-        spike = (
-            (np.abs(there) > limit) & (np.sign(there) != np.sign(back)) & (np.abs(back) > 0.5 * np.abs(there))
-        )
-        suspect = np.zeros(len(close), bool)
-        suspect[1:-1] = spike
-        if kind is not Kind.BASIS:
-            high, low = np.log(columns["high"]), np.log(columns["low"])
-            top, bottom = np.maximum(log, np.log(columns["open"])), np.minimum(log, np.log(columns["open"]))
-            suspect |= ((high - top) > 3 * limit) | ((bottom - low) > 3 * limit)
+    return _spikes(kind, columns, BAD_TICK)
+
+
+def _spikes(kind: Kind, columns: Columns, limit: float) -> Rows:
+    """Return rows whose close jumps by over `limit` (log) and gives half of it back, or with a wick of 3x."""
+    log = np.log(columns[_close(kind)])
+    suspect = np.zeros(len(log), bool)
+    if len(log) > 2:
+        there, back = np.diff(log)[:-1], np.diff(log)[1:]
+        suspect[1:-1] = (np.abs(there) > limit) & (there * back < 0) & (np.abs(back) > 0.5 * np.abs(there))
+    if kind is not Kind.BASIS:
+        open_ = np.log(columns["open"])
+        suspect |= np.log(columns["high"]) - np.maximum(log, open_) > 3 * limit
+        suspect |= np.minimum(log, open_) - np.log(columns["low"]) > 3 * limit
     return np.flatnonzero(suspect)
+
+
+def _close(kind: Kind) -> str:
+    return "perp_close" if kind is Kind.BASIS else "close"
 
 
 def gaps(kind: Kind, minutes: int, stamps: Ints) -> list[tuple[int, int, int]]:
@@ -193,8 +214,10 @@ def _keep_last(kind: Kind, minutes: int, columns: Columns) -> Columns:
 
 def _drop_outliers(kind: Kind, minutes: int, columns: Columns) -> Columns:
     del minutes
+    sound = np.flatnonzero(~(_not_finite(kind, columns) | _not_positive(kind, columns)))
     keep = np.ones(len(columns[TIME]), bool)
-    keep[outliers(kind, columns)] = False
+    for defect in strange_rows(kind, take(columns, sound)):
+        keep[sound[defect.rows]] = False
     return take(columns, keep)
 
 
@@ -218,6 +241,7 @@ REPAIRS: dict[str, str] = {
     "keep_first": "of rows with one stamp keep the one that was imported first",
     "keep_last": "of rows with one stamp keep the one that was imported last",
     "drop_outliers": "leave out rows that leave their neighbourhood and come back",
+    "accept_outliers": "trust rows that leave their neighbourhood and come back",
     "prefer_finest": "where two timeframes disagree trust the finest",
     "forget_lost_files": "take files that are missing or were changed off the list",
     "remove_leftovers": "delete files that a killed import left and no list names",

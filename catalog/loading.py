@@ -14,11 +14,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.defects import ERROR, RULES, known_stamps, mended, out_of_order, row_defects
+from catalog.defects import (
+    ERROR,
+    RULES,
+    Defect,
+    known_stamps,
+    mended,
+    out_of_order,
+    row_defects,
+    strange_rows,
+)
 from catalog.errors import BrokenData, UnreadableFile
 from catalog.files import sha256
 from catalog.manifest import Key, Manifest, Part
-from catalog.schema import TIME, VALUES, Columns, checked_columns, take
+from catalog.schema import TIME, VALUES, Columns, Kind, checked_columns, take
 from catalog.timeframes import Ints
 
 
@@ -133,17 +142,26 @@ def load_source(folder: Path, manifest: Manifest, key: Key) -> LoadedSource:
     columns = mended(kind, minutes, columns, repairs)
     unusable = np.zeros(len(columns[TIME]), bool)
     for defect in row_defects(kind, minutes, columns):
-        if defect.severity == ERROR:
-            stamps = columns[TIME][defect.rows]
-            notes += _note(defect.code, known_stamps(kind, minutes, stamps), _file_of(listed, int(stamps[0])))
-            unusable[defect.rows] = True
+        unusable[defect.rows] = True
+        notes += _defect_note(kind, minutes, listed, defect, columns)
     columns = take(columns, ~unusable)
+    if "accept_outliers" not in repairs:
+        for defect in strange_rows(kind, columns):
+            if defect.severity == ERROR:
+                notes += _defect_note(kind, minutes, listed, defect, columns)
     known = known_stamps(kind, minutes, columns[TIME])
     return LoadedSource(key, columns, known, tuple(notes))
 
 
 def _note(code: str, stamps: Ints, file: str) -> list[BrokenRows]:
     return [BrokenRows(code, np.sort(stamps), file)] if len(stamps) else []
+
+
+def _defect_note(
+    kind: Kind, minutes: int, listed: tuple[Part, ...], defect: Defect, columns: Columns
+) -> list[BrokenRows]:
+    stamps = columns[TIME][defect.rows]
+    return _note(defect.code, known_stamps(kind, minutes, stamps), _file_of(listed, int(stamps[0])))
 
 
 def _file_of(parts: tuple[Part, ...], stamp: int) -> str:

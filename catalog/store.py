@@ -114,7 +114,7 @@ class Catalog:
         """Return the ids of instruments that have bars, in order."""
         return tuple(sorted({p.instrument for p in self.manifest.parts if p.kind is Kind.OHLCV}))
 
-    def keys(self) -> tuple[Key, ...]:
+    def source_keys(self) -> tuple[Key, ...]:
         """Return every source held, in order."""
         return tuple(dict.fromkeys(part.key for part in self.manifest.parts))
 
@@ -127,7 +127,7 @@ class Catalog:
             If nothing is held of it.
         """
         found = tuple(
-            _source(key, self.manifest.of(key)) for key in self.keys() if instrument in (None, key[1])
+            _source(key, self.manifest.of(key)) for key in self.source_keys() if instrument in (None, key[1])
         )
         if instrument is not None and not found:
             raise self._unknown(instrument)
@@ -147,7 +147,7 @@ class Catalog:
             If no source has a bar there.
         """
         for minutes in self._bar_minutes(instrument):
-            if len(self._own_bars(instrument, minutes).slice(start_ns, end_ns)):
+            if len(self.own_bars(instrument, minutes).slice(start_ns, end_ns)):
                 return minutes
         held = "; ".join(_range(source) for source in self.sources(instrument) if source.kind is Kind.OHLCV)
         raise CatalogError(
@@ -226,7 +226,8 @@ class Catalog:
             self._loaded[key] = load_source(self.path, self.manifest, key)
         return self._loaded[key]
 
-    def _own_bars(self, instrument: str, minutes: int) -> BarArrays:
+    def own_bars(self, instrument: str, minutes: int) -> BarArrays:
+        """Return the usable bars of one source, unmerged; broken rows are left out, not refused."""
         loaded = self._load((Kind.OHLCV, instrument, minutes))
         return BarArrays(loaded.known, *(loaded.columns[n] for n in BAR_COLUMNS))
 
@@ -235,7 +236,7 @@ class Catalog:
         if key not in self._merged:
             merged = BarArrays.empty()
             for source_minutes in reversed(used):
-                own = self._own_bars(instrument, source_minutes)
+                own = self.own_bars(instrument, source_minutes)
                 built = resample(own, source_minutes, minutes)
                 merged = overlay(built, whole(built, own, source_minutes, minutes), merged)
             self._merged[key] = merged
@@ -260,7 +261,7 @@ class Catalog:
         if coarse % fine or self._label(instrument, fine) != self._label(instrument, coarse):
             return np.empty(0, np.int64)  # spot standing in for the perpetual differs by nature
         return compare_sources(
-            self._own_bars(instrument, fine), fine, self._own_bars(instrument, coarse), coarse
+            self.own_bars(instrument, fine), fine, self.own_bars(instrument, coarse), coarse
         ).differing
 
     def _label(self, instrument: str, minutes: int) -> str:
