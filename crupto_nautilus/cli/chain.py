@@ -7,7 +7,7 @@ left out.  The steps are in the order in which the desk acted.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,7 +103,9 @@ def _regime(run: RunFolder, signal: Mapping[str, Any], decision: Mapping[str, An
 
 def _mandate(run: RunFolder, signal: Mapping[str, Any], decision: Mapping[str, Any]) -> Step:
     label, strategy = decision.get("regime") or "unknown", signal["strategy"]
-    regimes = run.facts.config.get("enable_map", {}).get("regimes", {})
+    regimes = run.facts.config.get("enable_map", {}).get("regimes")
+    if regimes is None:
+        return Step("mandate", None, "run.json holds no enable map")
     sides = regimes.get(label, {}).get(strategy, ())
     if not sides:
         return Step("mandate", None, f"enable_map.yaml allows {strategy} nothing in {label}")
@@ -154,9 +156,9 @@ def _ticket(row: Mapping[str, Any]) -> Step:
 
 def _events(run: RunFolder, trace_id: str) -> list[Step]:
     found: list[tuple[int, Step]] = []
-    for name, describe in _DESCRIBE.items():
-        for row in _rows(_of(run, name, trace_id)):
-            found.append((int(row["seq"]), Step(name.rstrip("s"), int(row["ts_event"]), describe(row))))
+    for table, (name, describe) in _EVENTS.items():
+        for row in _rows(_of(run, table, trace_id)):
+            found.append((int(row["seq"]), Step(name, int(row["ts_event"]), describe(row))))
     found.sort(key=lambda pair: (pair[1].ts_event or 0, pair[0]))
     return [step for _, step in found]
 
@@ -196,12 +198,12 @@ def _funding(row: Mapping[str, Any]) -> str:
     return f"funding {verb} {abs(row['amount_usd']):.4g} USDT (rate {row['rate']:g})"
 
 
-_DESCRIBE = {
-    "orders": _order,
-    "fills": _fill,
-    "entries": _entry,
-    "protections": _protection,
-    "funding": _funding,
+_EVENTS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
+    "orders": ("order", _order),
+    "fills": ("fill", _fill),
+    "entries": ("entry", _entry),
+    "protections": ("protection", _protection),
+    "funding": ("funding", _funding),
 }
 
 

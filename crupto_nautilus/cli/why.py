@@ -88,7 +88,7 @@ def _of_trace(folder: RunFolder, trace_id: str) -> Result:
 
 def _step_text(step: Step) -> str:
     when = iso(step.ts_event) if step.ts_event else " " * 20
-    lines = [f"{when}  {step.name:<10} {step.text}"]
+    lines = [f"{when}  {step.name:<11}{step.text}"]
     lines += [f"{'':34}{name} = {_number(value)}" for name, value in step.numbers.items()]
     return "\n".join(lines)
 

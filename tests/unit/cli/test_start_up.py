@@ -23,7 +23,8 @@ import json, resource, subprocess, sys, time
 best = 9.0
 for _ in range(5):
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "crupto_nautilus.cli", "--help"], check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "crupto_nautilus.cli", "--help"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     best = min(best, time.perf_counter() - start)
 print(json.dumps([best, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024]))
 """
