@@ -84,6 +84,7 @@ class RiskDesk:
         self.peak_equity = self.risk_equity
         self._concentration = Concentration(False, 0.0, None, 1.0, settings.max_portfolio_r_pct)
         self._active: list[Exposure] = []
+        self._pairs: list[tuple[str, str]] = []
         self._refresh_ns: int | None = None
         self._changes: deque[SafeMode] = deque()
 
@@ -97,17 +98,17 @@ class RiskDesk:
         self.correlation.on_instant(instant)
         if instant.warm_only:
             return
-        positions = self.books.positions
-        if positions:
-            for position in positions.values():
-                mark = market.mark(position.instrument)
-                # A mark that is not a number must not reach the books; the check of inputs refuses signals
-                # on it.
-                if mark is not None and math.isfinite(mark):
-                    position.mark = mark
-        self._sample(ts)
+        books = self.books
+        unrealised = 0.0
+        for position in books.positions.values():
+            mark = market.mark(position.instrument)
+            # A mark that is not a number must not reach the books; the check of inputs refuses its signals.
+            if mark is not None and math.isfinite(mark):
+                position.mark = mark
+            unrealised += position.unrealised_usd
+        self._sample(ts, self._risk_equity(books.balance + unrealised))
         if self._refresh_ns is not None and ts >= self._refresh_ns:
-            self._recompute(ts)
+            self._refresh(ts)
 
     def on_funding(self, funding: Funding) -> list[FundingPaid]:
         """Book a settlement at the mark price; nothing is booked without a position."""
@@ -117,7 +118,7 @@ class RiskDesk:
         if price is None:
             raise ValueError(f"funding of {funding.instrument} came before any price of it")
         paid = self.books.settle_funding(funding, price)
-        self._sample(funding.ts_event)
+        self._sample(funding.ts_event, self.risk_equity)
         return paid
 
     # --- decisions
@@ -180,7 +181,7 @@ class RiskDesk:
     def on_fill(self, fill: Fill) -> Trade | None:
         """Book a fill, sample equity, and return the trade that it closed."""
         trade = self.books.apply(fill)
-        self._sample(fill.ts_event)
+        self._sample(fill.ts_event, self.risk_equity)
         self._recompute(fill.ts_event)
         if trade is not None and self.virtual_asset and not trade.virtual_asset:
             return replace(trade, virtual_asset=self.virtual_asset)
@@ -201,10 +202,7 @@ class RiskDesk:
     @property
     def risk_equity(self) -> float:
         """The equity that percentages are of (see the class's `virtual_equity`)."""
-        equity = self.books.equity
-        if self.virtual_equity is None:
-            return equity
-        return min(self.virtual_equity + equity - self.books.start_balance, equity)
+        return self._risk_equity(self.books.equity)
 
     @property
     def effective_cap_pct(self) -> float:
@@ -287,15 +285,19 @@ class RiskDesk:
         self._concentration = Concentration(
             bool(active), largest, None if pair is None else (pair[0], pair[1]), multiplier, cap
         )
-        self._active = [Exposure(instrument, side) for _, instrument, side in self.books.active()]
+        self._look()
         self._refresh_ns = state["refresh_ns"]
         self._changes.clear()
 
     # --- inside
     # --------------------------------------------------------------------------------------------
 
-    def _sample(self, ts: int) -> None:
-        equity = self.risk_equity
+    def _risk_equity(self, equity: float) -> float:
+        if self.virtual_equity is None:
+            return equity
+        return min(self.virtual_equity + equity - self.books.start_balance, equity)
+
+    def _sample(self, ts: int, equity: float) -> None:
         if not math.isfinite(equity):
             return
         self.guard.sample(ts, equity)
@@ -306,14 +308,22 @@ class RiskDesk:
             self.max_drawdown_pct = min(self.max_drawdown_pct, fall)
 
     def _recompute(self, ts: int) -> None:
+        """Look at what is held or reserved now, and judge it."""
+        self._look()
+        self._refresh(ts)
+
+    def _look(self) -> None:
+        self._active = [Exposure(instrument, side) for _, instrument, side in self.books.active()]
+        names = sorted({e.instrument for e in self._active})
+        self._pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+
+    def _refresh(self, ts: int) -> None:
         """Refresh the correlations of what is held where due, and note a change of safe mode."""
-        active = self._active = [Exposure(instrument, side) for _, instrument, side in self.books.active()]
-        names = sorted({e.instrument for e in active})
-        pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-        for a, b in pairs:
-            self.correlation.refresh(a, b, ts)
-        self._refresh_ns = min((self.correlation.due_ns(a, b) for a, b in pairs), default=None)
-        before, now = self._concentration, self.portfolio.concentration(active)
+        correlation = self.correlation
+        for a, b in self._pairs:
+            correlation.refresh(a, b, ts)
+        self._refresh_ns = min([correlation.due_ns(a, b) for a, b in self._pairs], default=None)
+        before, now = self._concentration, self.portfolio.concentration(self._active)
         self._concentration = now
         if now.active != before.active or now.cap_pct != before.cap_pct:
             self._changes.append(SafeMode(ts, now.active, now.largest, now.pair, now.cap_pct))
