@@ -62,16 +62,24 @@ def _problem(detail: ErrorDetails, schema: Schema, file: str) -> Problem:
     if detail["type"] == "missing":
         return Problem(where, "key is missing", "nothing", _expected(schema, loc, detail), "add it")
     if detail["type"] == "value_error":
-        return Problem(
-            where, _sentence(detail), _found(detail["input"]), "values that agree", "correct one of them"
-        )
+        return _said(detail, where)
     return Problem(
         where, "wrong value", _found(detail["input"]), _expected(schema, loc, detail), "correct the value"
     )
 
 
-def _sentence(detail: ErrorDetails) -> str:
-    return detail["msg"].removeprefix("Value error, ")
+def _said(detail: ErrorDetails, where: str) -> Problem:
+    """Take a validator's own words: `<what> was <found>, expected <expected>`, or an error's parts."""
+    error = detail["ctx"]["error"]
+    value = detail["input"]
+    message, _, expected = str(getattr(error, "message", error)).partition(", expected ")
+    return Problem(
+        where,
+        message,
+        getattr(error, "found", "") or ("" if isinstance(value, dict | list) else _found(value)),
+        getattr(error, "expected", "") or expected or "another value",
+        "correct the value",
+    )
 
 
 def _found(value: object) -> str:
