@@ -31,15 +31,18 @@ def demo(*, out: Path, equity: float) -> Result:
 
     The market is synthetic: the result says how the desk works, nothing about what it would earn.
     """
+    from catalog.sample import write_sample
+    from crupto_nautilus.cli.progress import progress
     from crupto_nautilus.cli.running import new_run_id, run_desk
-    from crupto_nautilus.cli.sample import sample_market
     from crupto_nautilus.config import load_config
     from crupto_nautilus.desk.backtest import BacktestOptions
 
-    catalog = sample_market(out / "sample-market")
+    market = out / "sample-market"
+    with progress() as report:
+        write_sample(market, progress=report)
     return run_desk(
         BacktestOptions(
-            catalog=catalog,
+            catalog=market,
             config=load_config(),
             out=out,
             run_id=new_run_id("demo", out),

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from crupto_nautilus.errors import UsageError
+
+if TYPE_CHECKING:
+    from catalog.store import Catalog
 
 _EXAMPLES = "2023-01-31, 2023-01-31T08:00 or 2023-01-31T08:00:00Z (UTC)"
 _SHOWN = 30  # names listed in an error
@@ -169,7 +172,7 @@ def runs_option(body: Callable[..., Any]) -> Callable[..., Any]:
     )(body)
 
 
-def open_catalog(catalog_dir: Path) -> Any:
+def open_catalog(catalog_dir: Path) -> Catalog:
     """Return the catalog at a folder.
 
     Raises

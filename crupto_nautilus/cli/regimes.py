@@ -17,7 +17,6 @@ from crupto_nautilus.cli.options import (
     window_options,
 )
 from crupto_nautilus.cli.output import Result, Table
-from crupto_nautilus.errors import UsageError
 
 
 @command("regimes")
@@ -40,6 +39,7 @@ def regimes(
     Indicators start at the first bar of the catalog; --start and --end choose what is shown.
     """
     from actors.regimes import MINUTES, raw_regimes
+    from crupto_nautilus.cli.rules import require_bars
     from crupto_nautilus.config import load_config
 
     check_window(start_ns, end_ns)
@@ -47,13 +47,7 @@ def regimes(
     catalog = open_catalog(catalog_dir)
     instrument = resolve_symbols([symbol], catalog.instruments())[0]
     bars = catalog.bars(instrument, MINUTES, None, end_ns)
-    if not len(bars):
-        raise UsageError(
-            f"{instrument} has no 1h bars{f' before {iso(end_ns)}' if end_ns else ''}",
-            found="no bars of this timeframe or a finer one",
-            expected="bars of at most one hour",
-            remedy=f"crupto catalog info --catalog {catalog_dir}",
-        )
+    require_bars(bars, instrument, start_ns, end_ns)
     found = raw_regimes(instrument, bars, rules.min_bars_hold, rules.panic_min_bars)
     rows: list[dict[str, object]] = []
     for regime in found:

@@ -27,8 +27,7 @@ def signals(
     from risk.vocabulary import side_name
 
     check_window(start_ns, end_ns)
-    instrument, found = of_rule(catalog_dir, strategy, symbol, end_ns)
-    shown = [signal for signal in found if start_ns is None or signal.ts_event > start_ns]
+    instrument, shown = of_rule(catalog_dir, strategy, symbol, start_ns, end_ns)
     rows = [
         {
             "ts_event": signal.ts_event,
