@@ -33,6 +33,7 @@ CREATE INDEX agent_calls_ts ON agent_calls (run_id, ts_event);
 CREATE INDEX agent_calls_agent ON agent_calls (run_id, agent, ts_event);
 CREATE INDEX desk_states_ts ON desk_states (run_id, ts_event);
 CREATE INDEX desk_states_reason ON desk_states (run_id, reason, ts_event);
+CREATE INDEX events_ts ON events (run_id, ts_event);
 CREATE INDEX events_kind ON events (run_id, kind, ts_event);
 CREATE INDEX events_trace ON events (run_id, trace_id);
 CREATE INDEX events_strategy ON events (run_id, strategy, ts_event);
