@@ -156,10 +156,10 @@ class FundingReversion(Rule):
             if count < SETTLEMENTS:
                 return f"funding history has {count} of {SETTLEMENTS} settlements before the last"
             return f"the last {SETTLEMENTS} settlements reach back more than {HISTORY_DAYS} days"
-        if self._basis_window.count < BASIS_HOURS:
-            return f"basis history has {self._basis_window.count} of {BASIS_HOURS} hours before the bar"
         if self._deviation is None:
-            return "reference price missing"
+            if self._reference is None or self._reference[0] != self._ts_event:
+                return "reference price missing"
+            return f"basis history has {self._basis_window.count - 1} of {BASIS_HOURS} hours before the bar"
         return "" if self.atr is not None else "ATR(14) has less than 14 bars"
 
     def waiting(self) -> tuple[Condition, ...]:
@@ -184,7 +184,7 @@ class FundingReversion(Rule):
         reference = self._reference
         if reference is None or reference[0] != ts_event:
             return None
-        basis = 10_000.0 * (close / reference[1] - 1.0)
+        basis = 10_000.0 * (close - reference[1]) / reference[1]
         window = self._basis_window
         median = window.median()
         window.update(basis)

@@ -45,6 +45,8 @@ class Rsi:
             gain = self._gain = sum(change for change in seeds if change > 0.0) / self._n
             loss = self._loss = -sum(change for change in seeds if change < 0.0) / self._n
             self._seeds = None
-        total = gain + loss
-        value = self.value = 100.0 * gain / total if total > 0.0 else 50.0
-        return value
+        if loss > 0.0:
+            self.value = 100.0 * gain / (gain + loss)
+        else:
+            self.value = 100.0 if gain > 0.0 else 50.0
+        return self.value

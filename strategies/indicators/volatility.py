@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import log, sqrt
 
-# Log returns are kept as whole multiples of 2**-60 (1e-18): running sums of Python's whole numbers are exact, so
-# they cannot drift from the batch value, and a flat window gives exactly 0.
+# Log returns are kept as whole multiples of 2**-60 (1e-18): running sums of Python's whole numbers are
+# exact, so they cannot drift from the batch value, and a flat window gives exactly 0.
 _UNIT = float(2**60)
 
 

@@ -101,7 +101,9 @@ def test_a_trail_that_would_lie_beyond_the_market_closes_instead() -> None:
 
 
 def test_a_condition_closes_with_its_own_reason() -> None:
-    assert entered().bar_closed(T0 + FRAME, 1000.0, None, "deviation gone") == [CloseAll(2.0, "deviation gone")]
+    assert entered().bar_closed(T0 + FRAME, 1000.0, None, "deviation gone") == [
+        CloseAll(2.0, "deviation gone")
+    ]
 
 
 def test_settlements_after_the_fill_end_the_trade() -> None:
