@@ -1,4 +1,4 @@
-"""The track record of closed trades, hash-chained: what one would show to somebody who thinks of following it.
+"""The track record of closed trades, hash-chained: what one shows to somebody who thinks of following it.
 
 Guarantees: every row carries sha256(hash of the row before + its own canonical JSON), so changing, removing
 or inserting a row breaks every later hash, and the head hash, once published, fixes the whole record.  The
