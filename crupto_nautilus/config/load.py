@@ -23,7 +23,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, SecretStr
 
 from actors.enable_map import EnableMap, UnknownStrategy
-from crupto_nautilus.config.instruments import InstrumentTable
+from crupto_nautilus.config.instrument_table import InstrumentTable
 from crupto_nautilus.config.runtime import RuntimeSettings, read_environment
 from crupto_nautilus.config.symbols import SymbolsConfig
 from crupto_nautilus.config.validation import validate

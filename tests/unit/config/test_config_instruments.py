@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from crupto_nautilus.config import DeskConfig, instrument_rules, load_config, resolve_instrument
-from crupto_nautilus.config.instruments import InstrumentTable, digits_of
+from crupto_nautilus.config.instrument_table import InstrumentTable
+from crupto_nautilus.config.instruments import digits_of
 from crupto_nautilus.config.validation import validate
 from crupto_nautilus.errors import ConfigError
 
