@@ -8,7 +8,6 @@ from nautilus_trader.common import DataActor
 
 from actors.toolbox import ToolContext, ToolFailure, ToolRegistry
 from risk.clock import DeskClock
-from risk.vocabulary import ToolState
 from strategies import bus
 
 
@@ -23,16 +22,17 @@ class DeskAgent(DataActor):
         self.run_id, self.desk_clock, self.tools = run_id, clock, tools
         self._call_topic = bus.call(self.agent)
 
-    def use(
-        self, capability: str, *args: Any, instrument: str = "", trace_id: str = "", quiet: bool = False
-    ) -> Any:
-        """Call a tool; the call is published unless `quiet` and it went well.  Raises `ToolFailure`."""
+    def use(self, capability: str, *args: Any, instrument: str = "", trace_id: str = "") -> Any:
+        """Call a tool and return its result; raises `ToolFailure`.
+
+        Every call is timed and counted in the toolbox; one that was slow or failed is published too.
+        """
         context = ToolContext(self.run_id, self.desk_clock.now_ns, instrument, trace_id)
         try:
-            result, call = self.tools.call(capability, context, *args)
+            result, slow = self.tools.call(capability, context, *args)
         except ToolFailure as failure:
             self.publish_message(self._call_topic, failure.args[1])
             raise
-        if not quiet or call.state is not ToolState.OK:
-            self.publish_message(self._call_topic, call)
+        if slow is not None:
+            self.publish_message(self._call_topic, slow)
         return result

@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
-from risk.engine import RiskDesk
-
 from actors.agent import DeskAgent
 from actors.toolbox import ToolFailure
+from risk.engine import RiskDesk
 from risk.vocabulary import (
     MINUTE_NS,
     Alarm,
@@ -124,7 +123,7 @@ class MonitorActor(DeskAgent):
         self._sampled_ns = instant.ts_event
         self._sample(instant.ts_event, "bar")
         try:
-            self.use("export_metrics", self.counters, quiet=True)
+            self.use("export_metrics", self.counters)
         except ToolFailure as failure:
             self.log.error(str(failure.args[0]))  # the failed call is published; the desk goes on
 

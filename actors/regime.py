@@ -38,12 +38,11 @@ class RegimeActor(DeskAgent):
         if not bars:
             return
         try:
-            features = self.use("calc_features", bars, quiet=True)
-            changes: Iterable[Regime] = self.use("classify_regime", features, quiet=True)
+            features = self.use("calc_features", bars)
+            changes: Iterable[Regime] = self.use("classify_regime", features, self._labels)
         except ToolFailure as failure:
             self.log.error(str(failure.args[0]))  # the call is published; labels stay as they were
             return
         for regime in changes:
-            if regime.label is not self._labels[regime.instrument]:
-                self._labels[regime.instrument] = regime.label
-                self.publish_message(self._topics[regime.instrument], regime)
+            self._labels[regime.instrument] = regime.label
+            self.publish_message(self._topics[regime.instrument], regime)

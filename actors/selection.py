@@ -30,7 +30,6 @@ class SelectionActor(DeskAgent):
         """Hand over the strategies, instruments and the books this agent's tools work on."""
         self.specs, self.instruments = specs, instruments
         self.cooldowns, self.scores, self._rest_by_score = cooldowns, scores, rest_by_score
-        self._frames = frozenset(spec.minutes for spec in specs.values())
         self._regimes: dict[str, RegimeLabel] = dict.fromkeys(instruments, RegimeLabel.UNKNOWN)
         self._entered: set[str] = set()
         self._announced = False
@@ -46,11 +45,7 @@ class SelectionActor(DeskAgent):
     @guarded
     def on_instant(self, instant: Instant) -> None:
         """Keep the closes that scores need; announce every mandate at the first real instant."""
-        add = self.scores.add_close
-        for minutes, bars in instant.bars.items():
-            if minutes in self._frames:
-                for bar in bars:
-                    add(bar.instrument, minutes, bar.close)
+        self.scores.add_bars(instant.bars)
         if instant.warm_only:
             return
         if not self._announced:
@@ -104,7 +99,7 @@ class SelectionActor(DeskAgent):
     def _announce(self, instrument: str) -> None:
         try:
             rows: tuple[MandateRow, ...] = self.use(
-                "load_enable_map", self._regimes[instrument], self._scored(instrument), quiet=True
+                "load_enable_map", self._regimes[instrument], self._scored(instrument)
             )
         except ToolFailure as failure:
             self.log.error(str(failure.args[0]))  # the failed call is published; the last mandate stands
@@ -116,7 +111,7 @@ class SelectionActor(DeskAgent):
         scored = []
         for name, spec in self.specs.items():
             key = (name, instrument)
-            score = self.use("score_strategy", key, spec, quiet=True)
+            score = self.use("score_strategy", key, spec)
             rested = self.scores.rested_until_ns(key, self.desk_clock.now_ns, spec.minutes, score)
             scored.append((name, score, rested, self.cooldowns.until_ns(key)))
         return scored

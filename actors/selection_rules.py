@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
 from actors.enable_map import EnableMap
-from risk.vocabulary import MINUTE_NS, MandateRow, RefusalReason, RegimeLabel, Trade
+from risk.vocabulary import MINUTE_NS, Bar, MandateRow, RefusalReason, RegimeLabel, Trade
 
 RETURN_BARS = 20
 VOLATILITY_BARS = 30
+TAPE_INSTANTS = 2 * VOLATILITY_BARS  # instants kept: an instrument may miss some
 LOSSES_TO_COOL = 2
 
 Key = tuple[str, str]  # strategy, instrument
@@ -92,15 +93,28 @@ class ScoreBook:
     def __init__(self, settings: EnableMap) -> None:
         self._settings = settings
         self._results: dict[Key, deque[float]] = {}
-        self._closes: dict[tuple[str, int], deque[float]] = {}
+        self._tapes: dict[int, deque[tuple[Bar, ...]]] = {}
         self._rested: dict[Key, int] = {}
 
-    def add_close(self, instrument: str, minutes: int, close: float) -> None:
-        """Take a closed bar's close."""
-        closes = self._closes.get((instrument, minutes))
-        if closes is None:
-            closes = self._closes[instrument, minutes] = deque(maxlen=VOLATILITY_BARS + 1)
-        closes.append(close)
+    def add_bars(self, bars: Mapping[int, tuple[Bar, ...]]) -> None:
+        """Take the bars of an instant; they are looked through when a score is asked for."""
+        for minutes, group in bars.items():
+            tape = self._tapes.get(minutes)
+            if tape is None:
+                tape = self._tapes[minutes] = deque(maxlen=TAPE_INSTANTS)
+            tape.append(group)
+
+    def _closes(self, instrument: str, minutes: int) -> list[float]:
+        """Return the last closes of an instrument, newest last, at most what a score needs."""
+        found: list[float] = []
+        for group in reversed(self._tapes.get(minutes, ())):
+            for bar in group:
+                if bar.instrument == instrument:
+                    found.append(bar.close)
+                    break
+            if len(found) > VOLATILITY_BARS:
+                break
+        return found[::-1]
 
     def add_trade(self, trade: Trade) -> None:
         """Take a closed trade's net R."""
@@ -114,10 +128,9 @@ class ScoreBook:
         results = self._results.get(key)
         if results is not None and len(results) >= self._settings.score_min_trades:
             return trade_score(results)
-        closes = self._closes.get((key[1], minutes))
-        if closes is None or len(closes) <= VOLATILITY_BARS:
+        prices = self._closes(key[1], minutes)
+        if len(prices) <= VOLATILITY_BARS:
             return None
-        prices = list(closes)
         returns = [math.log(b / a) for a, b in pairwise(prices)]
         mean = sum(returns) / len(returns)
         volatility = math.sqrt(sum((r - mean) ** 2 for r in returns) / len(returns))

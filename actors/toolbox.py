@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, NamedTuple
 
 from risk.vocabulary import ToolCall, ToolState
 
@@ -24,8 +24,7 @@ class ToolFailure(RuntimeError):
     """A tool raised; the message names the capability and the cause."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolContext:
+class ToolContext(NamedTuple):
     """Who calls, for what, and when (desk time)."""
 
     run_id: str
@@ -108,8 +107,8 @@ class ToolRegistry:
         self.spec(capability)
         self.stats[capability].state = ToolState.DISABLED
 
-    def call(self, capability: str, context: ToolContext, *args: Any) -> tuple[Any, ToolCall]:
-        """Run a tool; return its result and the record of the call.
+    def call(self, capability: str, context: ToolContext, *args: Any) -> tuple[Any, ToolCall | None]:
+        """Run a tool; return its result, and the record of the call if it was slow.
 
         Raises
         ------
@@ -118,7 +117,7 @@ class ToolRegistry:
         ToolFailure
             If the tool raised or is disabled; its `args[1]` is the record of the call.
         """
-        spec = self.spec(capability)
+        spec = self._specs.get(capability) or self.spec(capability)
         stats = self.stats[capability]
         if stats.state is ToolState.DISABLED:
             record = self._record(spec, context, 0, ToolState.DISABLED, "disabled")
@@ -136,10 +135,12 @@ class ToolRegistry:
             raise ToolFailure(f"{capability}: {text}", record) from error
         duration = perf_counter_ns() - started
         stats.add(duration)
-        slow = duration > WARNING_FACTOR * spec.cost_hint_ms * 1_000_000
-        stats.warnings += slow
-        stats.state = ToolState.WARNING if slow else ToolState.OK
-        return result, self._record(spec, context, duration, stats.state, "")
+        if duration <= WARNING_FACTOR * spec.cost_hint_ms * 1_000_000:
+            stats.state = ToolState.OK
+            return result, None
+        stats.warnings += 1
+        stats.state = ToolState.WARNING
+        return result, self._record(spec, context, duration, ToolState.WARNING, "")
 
     @staticmethod
     def _record(spec: ToolSpec, context: ToolContext, ns: int, state: ToolState, error: str) -> ToolCall:

@@ -48,14 +48,18 @@ class DeskTools:
 
 def calc_features(state: DeskTools, _: ToolContext, bars: tuple[Bar, ...]) -> Readings:
     """Feed closed 1h bars to their classifiers and return what each reads."""
-    return [(bar, state.classifiers[bar.instrument].update(bar)) for bar in bars]
+    classifiers = state.classifiers
+    return [(bar, classifiers[bar.instrument].update(bar)) for bar in bars]
 
 
-def classify_regime(_: DeskTools, __: ToolContext, readings: Readings) -> list[Regime]:
-    """Name the regime of each reading."""
+def classify_regime(
+    _: DeskTools, __: ToolContext, readings: Readings, labels: dict[str, RegimeLabel]
+) -> list[Regime]:
+    """Name the regimes that differ from `labels`, those in force by instrument."""
     return [
         Regime(bar.ts_event, bar.instrument, reading.label, reading.raw, reading.features)
         for bar, reading in readings
+        if reading.label is not labels[bar.instrument]
     ]
 
 

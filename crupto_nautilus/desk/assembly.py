@@ -26,7 +26,7 @@ from actors.router import RouterActor
 from actors.selection import SelectionActor
 from actors.selection_rules import CooldownBook, ScoreBook
 from actors.tools import DeskTools, register_tools
-from crupto_nautilus.config.load import DeskConfig
+from crupto_nautilus.config import DeskConfig
 from risk.clock import DeskClock
 from risk.engine import RiskDesk
 from risk.governor import DeskGovernor

@@ -19,10 +19,10 @@ from nautilus_trader.model import Venue
 from adapters.simulated import USDT
 from catalog.feed import EngineFeed
 from catalog.instants import open_bucket_bars, run_instants, warm_instants
-from crupto_nautilus.config.load import DeskConfig
+from crupto_nautilus.config import DeskConfig
 from crupto_nautilus.desk.assembly import Desk, DeskPlan, timeframes_of, warm_up_needs
 from crupto_nautilus.desk.engine import make_engine, play
-from crupto_nautilus.desk.facts import run_facts, write_benchmark
+from crupto_nautilus.desk.facts import call_rows, run_facts, write_benchmark
 from crupto_nautilus.desk.window import MarketChoice, choose_market, chunk_span_ns
 from crupto_nautilus.errors import CheckFailed
 from crupto_nautilus.reports.build import build_report
@@ -98,6 +98,7 @@ def run_backtest(options: BacktestOptions) -> Path:
     with RunWriter(options.out, options.run_id) as writer:
         run = simulate(catalog, choice, specs, options)
         check_account(run)
+        writer.write_table("calls", call_rows(run.desk.tools))
         writer.write_recording(run.recording)
         write_benchmark(writer, catalog, choice)
         folder = writer.finish(run_facts(catalog, choice, specs, options, run.desk, wall_start_ns=wall_start))

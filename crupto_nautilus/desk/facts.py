@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from actors.toolbox import ToolRegistry
 from catalog.store import Catalog
 
 from crupto_nautilus.desk.window import MarketChoice, funding_expected
@@ -125,6 +126,27 @@ def _instrument(catalog: Catalog, choice: MarketChoice, name: str) -> Instrument
         funding_present=len(settled.ts_event),
         bars=len(bars),
     )
+
+
+def call_rows(tools: ToolRegistry) -> list[dict[str, object]]:
+    """Return the `calls` table: how often and how long each tool was called."""
+    rows = []
+    for spec in tools.specs():
+        stats = tools.stats[spec.capability]
+        rows.append(
+            {
+                "agent": spec.agent,
+                "capability": spec.capability,
+                "count": stats.calls,
+                "errors": stats.errors,
+                "warnings": stats.warnings,
+                "total_ns": stats.total_ns,
+                "p50_ns": stats.quantile_ns(0.5),
+                "p99_ns": stats.quantile_ns(0.99),
+                "max_ns": stats.max_ns,
+            }
+        )
+    return rows
 
 
 def write_benchmark(writer: RunWriter, catalog: Catalog, choice: MarketChoice) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from catalog.store import Catalog, Source
 
 from catalog.instants import RunWindow
-from crupto_nautilus.config.instruments import resolve_instrument
-from crupto_nautilus.config.load import DeskConfig
+from crupto_nautilus.config import resolve_instrument
+from crupto_nautilus.config import DeskConfig
 from crupto_nautilus.errors import UsageError
 from risk.vocabulary import DAY_NS, HOUR_NS, InstrumentRules
 

@@ -10,7 +10,7 @@ import pytest
 
 from actors.enable_map import EnableMap
 from actors.selection_rules import CooldownBook, ScoreBook, heuristic_score, mandate_row, trade_score
-from risk.vocabulary import LONG, MINUTE_NS, RefusalReason, RegimeLabel, Trade
+from risk.vocabulary import LONG, MINUTE_NS, Bar, RefusalReason, RegimeLabel, Trade
 
 KEY = ("breakout_4h", "BTC-USDT.TEST")
 BAR = 5 * MINUTE_NS
@@ -111,7 +111,8 @@ def test_the_score_uses_trades_when_there_are_five_and_closes_before() -> None:
     scores = ScoreBook(enable_map())
     assert scores.score(KEY, 5, False) is None
     for k in range(31):
-        scores.add_close(KEY[1], 5, 100.0 * 1.01**k)
+        close = 100.0 * 1.01**k
+        scores.add_bars({5: (Bar(KEY[1], 5, T0 + k * BAR, close, close, close, close, 1.0),)})
     change = 1.01**20 - 1
     assert scores.score(KEY, 5, False) == pytest.approx(change)
     assert scores.score(KEY, 5, True) == pytest.approx(-change)

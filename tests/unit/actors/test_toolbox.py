@@ -22,8 +22,8 @@ def test_a_call_returns_its_result_and_is_counted() -> None:
     tools = registry(lambda context, a, b: a + b)
     result, call = tools.call("add", CONTEXT, 1, 2)
     assert result == 3
-    assert (call.agent, call.capability, call.trace_id, call.ts_event) == ("risk", "add", "trace", 5)
-    assert call.state is ToolState.OK
+    assert call is None
+    assert tools.stats["add"].state is ToolState.OK
     assert tools.stats["add"].calls == 1
     assert tools.stats["add"].quantile_ns(0.5) <= tools.stats["add"].max_ns
 
@@ -53,9 +53,13 @@ def test_a_tool_that_raises_becomes_a_failure_with_its_record() -> None:
 def test_a_slow_tool_is_a_warning_and_recovers() -> None:
     delay = [0.004]
     tools = registry(lambda context: time.sleep(delay[0]), hint_ms=0.1)
-    assert tools.call("add", CONTEXT)[1].state is ToolState.WARNING
+    slow = tools.call("add", CONTEXT)[1]
+    assert slow is not None
+    assert slow.state is ToolState.WARNING
+    assert (slow.agent, slow.capability, slow.trace_id, slow.ts_event) == ("risk", "add", "trace", 5)
     delay[0] = 0.0
-    assert tools.call("add", CONTEXT)[1].state is ToolState.OK
+    assert tools.call("add", CONTEXT)[1] is None
+    assert tools.stats["add"].state is ToolState.OK
     assert tools.stats["add"].warnings == 1
 
 
