@@ -12,6 +12,7 @@ from crupto_nautilus.cli.command import CONTEXT_SETTINGS, SubGroup, command
 from crupto_nautilus.cli.options import Names, catalog_option, iso, open_catalog, resolve_symbols
 from crupto_nautilus.cli.output import Result, Table
 from crupto_nautilus.cli.progress import progress
+from crupto_nautilus.errors import UsageError
 
 if TYPE_CHECKING:
     from catalog.importers import ImportReport
@@ -53,6 +54,14 @@ def import_(
     from catalog.timeframes import parse_timeframe
 
     minutes = parse_timeframe(timeframe) if timeframe else None
+    for path in paths:
+        if not path.exists():
+            raise UsageError(
+                f"there is no {path}",
+                found="no such file or folder",
+                expected="files or folders of SYMBOL.VENUE.TIMEFRAME.parquet or .csv",
+                remedy="check the path; nothing was imported",
+            )
     with progress() as report:
         done = import_paths(
             Catalog.create(catalog_dir),

@@ -195,14 +195,18 @@ def conditions(
     folder: RunFolder, instrument: str, at_ns: int, catalog_dir: Path
 ) -> dict[str, list[dict[str, object]]]:
     """Return, for each strategy of the run, what its conditions said on its last bar closed by `at_ns`."""
+    from catalog.errors import CatalogError
     from crupto_nautilus.cli.rules import replay
 
-    found = {}
+    found: dict[str, list[dict[str, object]]] = {}
     for name in folder.facts.strategies:
-        rule = replay(catalog_dir, name, instrument, at_ns)
-        missing = rule.missing()
+        try:
+            rule = replay(catalog_dir, name, instrument, at_ns)
+        except (UsageError, CatalogError) as error:
+            found[name] = [{"name": error.message, "met": False}]
+            continue
         rows: list[dict[str, object]] = [condition._asdict() for condition in rule.waiting()]
-        found[name] = rows if rows else [{"name": missing or "no closed bar yet", "met": False}]
+        found[name] = rows or [{"name": rule.missing() or "no closed bar yet", "met": False}]
     return found
 
 
