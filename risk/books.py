@@ -9,12 +9,15 @@ against its position.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from risk.positions import BooksError, Position, Reservation, apply_fill, liquidation_price, money
 from risk.vocabulary import EntryDone, Fill, Funding, FundingPaid, Protection, Role, Trade, TradePlan
 
 Key = tuple[str, str]  # strategy, instrument
+
+_SIZE_NOISE = 1e-9  # relative: a sum of steps may differ from the venue's figure in its last bits
 
 
 class Books:
@@ -170,27 +173,19 @@ class Books:
 
     def apply(self, fill: Fill) -> Trade | None:
         """Book a fill; return the trade if the position became flat with it."""
-        key = (fill.strategy, fill.instrument)
-        position = self.positions.get(key)
+        position = self.positions.get((fill.strategy, fill.instrument))
+        _check(fill, position)
         self.balance = money(self.balance - money(fill.commission))
         self.fees_usd += fill.fee
         self.slippage_usd += fill.slippage_usd
-        if fill.role == Role.ENTRY:
+        if fill.role == Role.ENTRY or position is None:
             self._enter(fill, position)
             return None
         return self._exit(fill, position)
 
     def _enter(self, fill: Fill, position: Position | None) -> None:
-        key = (fill.strategy, fill.instrument)
         if position is None:
-            position = self.positions[key] = self._open(fill)
-        elif position.side != fill.side:
-            raise BooksError(
-                f"entry fill {fill.client_order_id} goes against its position",
-                found=f"side {fill.side} on a position of side {position.side}",
-                expected="entries of the position's own side",
-                remedy="close the position before entering the other way",
-            )
+            position = self.positions[fill.strategy, fill.instrument] = self._open(fill)
         after = apply_fill(
             position.side * position.quantity, position.average_price, fill.side, fill.quantity, fill.price
         )
@@ -217,21 +212,7 @@ class Books:
             position.loss_per_unit = intent.loss_per_unit
         return position
 
-    def _exit(self, fill: Fill, position: Position | None) -> Trade | None:
-        if position is None or fill.side == position.side:
-            raise BooksError(
-                f"exit fill {fill.client_order_id} has no position to reduce",
-                found=f"side {fill.side} of {fill.quantity} {fill.instrument} for {fill.strategy}",
-                expected="a fill against an open position",
-                remedy="reconcile the books with the venue before trading on",
-            )
-        if fill.quantity > position.quantity * (1.0 + 1e-9):
-            raise BooksError(
-                f"exit fill {fill.client_order_id} is larger than its position",
-                found=f"{fill.quantity}",
-                expected=f"at most {position.quantity}",
-                remedy="every exit must be reduce-only; reconcile the books with the venue",
-            )
+    def _exit(self, fill: Fill, position: Position) -> Trade | None:
         after = apply_fill(
             position.side * position.quantity,
             position.average_price,
@@ -354,3 +335,38 @@ class Books:
         by_trace = {intent.trace_id: intent for intent in intents}
         # A pending reservation is always the newest plan of its key: nothing is approved beside it.
         self.reservations = {trace_id: by_trace[trace_id] for trace_id in state["reservations"]}
+
+
+def _check(fill: Fill, position: Position | None) -> None:
+    """Refuse what cannot be true before anything is booked."""
+    figures = (fill.quantity, fill.price, fill.fee, fill.slippage_usd)
+    if not all(math.isfinite(x) for x in figures) or fill.quantity <= 0.0 or fill.price <= 0.0:
+        raise BooksError(
+            f"fill {fill.client_order_id} cannot be booked",
+            found=f"quantity {fill.quantity}, price {fill.price}, costs {fill.fee} and {fill.slippage_usd}",
+            expected="finite numbers, quantity and price above 0",
+            remedy="ask the venue for the fill and reconcile the books",
+        )
+    if fill.role == Role.ENTRY:
+        if position is not None and position.side != fill.side:
+            raise BooksError(
+                f"entry fill {fill.client_order_id} goes against its position",
+                found=f"side {fill.side} on a position of side {position.side}",
+                expected="entries of the position's own side",
+                remedy="close the position before entering the other way",
+            )
+        return
+    if position is None or fill.side == position.side:
+        raise BooksError(
+            f"exit fill {fill.client_order_id} has no position to reduce",
+            found=f"side {fill.side} of {fill.quantity} {fill.instrument} for {fill.strategy}",
+            expected="a fill against an open position",
+            remedy="reconcile the books with the venue before trading on",
+        )
+    if fill.quantity > position.quantity * (1.0 + _SIZE_NOISE):
+        raise BooksError(
+            f"exit fill {fill.client_order_id} is larger than its position",
+            found=f"{fill.quantity}",
+            expected=f"at most {position.quantity}",
+            remedy="every exit must be reduce-only; reconcile the books with the venue",
+        )

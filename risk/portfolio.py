@@ -25,7 +25,7 @@ class Exposure(NamedTuple):
 
 
 class Concentration(NamedTuple):
-    """The most concentrated pair of a book; `active` says whether safe mode is on."""
+    """The pair of a book that is nearest to, or deepest in, concentration; `active`: safe mode is on."""
 
     active: bool
     largest: float
@@ -149,7 +149,7 @@ class PortfolioController:
                 if value > largest:
                     largest, pair = value, (one.instrument, other.instrument)
         settings = self._settings
-        if pair is None or largest < settings.max_abs_correlation:
-            return Concentration(False, 0.0, None, 1.0, settings.max_portfolio_r_pct)
+        if largest < settings.max_abs_correlation:
+            return Concentration(False, largest, pair, 1.0, settings.max_portfolio_r_pct)
         multiplier = safe_mode_multiplier(largest, settings)
         return Concentration(True, largest, pair, multiplier, settings.max_portfolio_r_pct * multiplier)

@@ -25,7 +25,7 @@ class PlannedStops(NamedTuple):
 
 def plan_stops(
     side: int,
-    price: float,
+    price: float | None,
     atr: float | None,
     settings: RiskSettings,
     stop: float | None = None,
@@ -36,8 +36,9 @@ def plan_stops(
     They replace the given levels.  Without a usable price, ATR or side the given levels are returned as
     they are; a caller must refuse a plan whose stop is None.
     """
-    usable = price > 0.0 and atr is not None and atr > 0.0 and math.isfinite(price) and math.isfinite(atr)
-    if not usable or atr is None or side == 0:
+    if price is None or atr is None or not (math.isfinite(price) and math.isfinite(atr)):
+        return PlannedStops(stop, take)
+    if side == 0 or price <= 0.0 or atr <= 0.0:
         return PlannedStops(stop, take)
     return PlannedStops(
         price - side * settings.stop_atr * atr,
