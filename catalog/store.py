@@ -20,7 +20,7 @@ from catalog.comparison import compare_sources, overlay, whole
 from catalog.defects import REPAIRS
 from catalog.errors import CatalogError, UnknownInstrument
 from catalog.files import locked, make_folder
-from catalog.loading import LoadedSource, broken, load_source
+from catalog.loading import LoadedSource, broken, load_source, read_part
 from catalog.manifest import FILE_NAME, Key, Manifest, Part, Repair
 from catalog.schema import (
     BAR_COLUMNS,
@@ -225,6 +225,11 @@ class Catalog:
         if key not in self._loaded:
             self._loaded[key] = load_source(self.path, self.manifest, key)
         return self._loaded[key]
+
+    def raw_stamps(self, key: Key) -> Ints:
+        """Return every raw stamp held of one source, sorted; none if nothing is held of it."""
+        pieces = [read_part(self.path, part)["ts_utc"] for part in self.manifest.of(key)]
+        return np.sort(np.concatenate(pieces)) if pieces else np.empty(0, np.int64)
 
     def own_bars(self, instrument: str, minutes: int) -> BarArrays:
         """Return the usable bars of one source, unmerged; broken rows are left out, not refused."""
