@@ -190,7 +190,9 @@ def test_incremental_equals_batch_on_real_bars(name: str, market_dir: Path) -> N
 
 
 ticks = st.integers(0, 6)
-rows = st.lists(st.tuples(st.integers(80, 120), ticks, ticks, ticks, st.integers(0, 5)), max_size=40)
+rows = st.lists(
+    st.tuples(st.integers(80, 120), ticks, ticks, ticks, st.integers(0, 5)), min_size=20, max_size=36
+)
 
 
 def generated_bars(drawn: list[tuple[int, int, int, int, int]]) -> BarArrays:
@@ -203,7 +205,7 @@ def generated_bars(drawn: list[tuple[int, int, int, int, int]]) -> BarArrays:
 
 
 @pytest.mark.parametrize("name", INDICATORS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(drawn=rows, n=st.integers(2, 9))
 def test_every_prefix_gives_the_batch_value(name: str, drawn: list[tuple[int, ...]], n: int) -> None:
     stream, batch, _ = INDICATORS[name]
@@ -285,3 +287,14 @@ def test_windows_hold_no_more_than_their_length() -> None:
         rolling.update(float(1000 - k))
     assert len(ordered.ordered) == 50
     assert len(rolling._queue) <= 51
+
+
+def test_quantile_between_two_values_and_on_one() -> None:
+    window = SortedWindow(5)
+    for x in (50.0, 10.0, 40.0, 20.0, 30.0):
+        assert window.quantile(0.5) is None
+        assert window.median() is None
+        window.update(x)
+    assert window.quantile(0.5) == window.median() == 30.0
+    assert window.quantile(0.95) == pytest.approx(48.0)
+    assert window.quantile(1.0) == 50.0
