@@ -19,16 +19,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    ProgrammingError,
-)
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
-from crupto_nautilus.errors import CruptoError, EnvironmentProblem
+from crupto_nautilus.errors import EnvironmentProblem
 from crupto_nautilus.journal.journal import Entry, Journal
 
 _FIRST_PAUSE_S: Final = 0.05
@@ -150,7 +143,7 @@ class JournalWriter:
                 batch = batch or self._batch()
             try:
                 self._journal.store(self._run_id, batch, self._seq + 1)
-            except (OperationalError, InterfaceError, DBAPIError) as error:
+            except DBAPIError as error:
                 if isinstance(error, _HOPELESS):
                     self._stop(error)
                     return
@@ -158,7 +151,7 @@ class JournalWriter:
                 self._failed = str(error.orig).strip().splitlines()[0]
                 self._wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            except (CruptoError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            except Exception as error:  # noqa: BLE001 - a thread that dies unseen would be worse than any error
                 self._stop(error)
                 return
             else:

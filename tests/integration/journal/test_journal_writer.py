@@ -14,6 +14,7 @@ from sqlalchemy import event
 
 from crupto_nautilus.errors import EnvironmentProblem, UsageError
 from crupto_nautilus.journal import Journal, JournalWriter
+from risk.vocabulary import Signal
 from tests.fakes.messages import equity, one_of_each, signal
 
 
@@ -175,6 +176,19 @@ def test_message_without_a_place_stops_the_writer_visibly(journal: Journal) -> N
     with pytest.raises(EnvironmentProblem, match="2 journal entries"):
         writer.close()
     assert times(journal) == [1]
+
+
+@pytest.mark.parametrize(("message", "state"), [(signal(2**70), {}), (signal(2), {"unknown": object()})])
+def test_value_no_database_can_hold_stops_the_writer_visibly(
+    journal: Journal, message: Signal, state: dict[str, object]
+) -> None:
+    writer = JournalWriter(journal, "run-1")
+    writer.put(2, [message], state)
+    until(lambda: writer.failed is not None)
+    with pytest.raises(EnvironmentProblem, match="1 journal entries"):
+        writer.close()
+    assert times(journal) == []
+    assert journal.claim("run-1") == 0
 
 
 def test_run_taken_over_by_another_process_stops_the_writer(journal: Journal, url: str) -> None:
