@@ -65,7 +65,7 @@ def estimates(rows: Sequence[Estimate]) -> str:
     """Return means with their 95 % intervals on one scale around 0."""
     ends = [abs(v) for row in rows for v in (row.low, row.high, row.mean) if v is not None]
     reach = max([*ends, 0.5]) * 1.08
-    lines = []
+    lines: list[str] = []
     for row in rows:
         marks = ""
         if row.mean is not None:
@@ -83,4 +83,4 @@ def estimates(rows: Sequence[Estimate]) -> str:
         f'{number(-reach, 1)}</span><span style="left:50%">0 R</span><span style="left:100%">'
         f"{number(reach, 1, sign=True)}</span></div><span></span></div>"
     )
-    return f'<div class="bars">{"".join(lines)}</div>'
+    return f'<div class="bars named">{"".join(lines)}</div>'

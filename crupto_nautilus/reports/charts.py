@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -26,11 +27,9 @@ _TICKS_X = 5
 class Line(NamedTuple):
     """A line over time; `style` is a CSS class of the page."""
 
-    name: str
     ts: Ints
     values: Floats
     style: str
-    step: bool = False
 
 
 class Band(NamedTuple):
@@ -61,7 +60,7 @@ def reduce_line(ts: Ints, values: Floats, columns: int = _COLUMNS) -> tuple[Ints
         return ts, values
     edges = np.linspace(0, len(ts), columns + 1).astype(int)
     keep: set[int] = set()
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         part = values[start:end]
         keep |= {int(start), int(start + part.argmin()), int(start + part.argmax()), int(end - 1)}
     index = np.array(sorted(keep))
@@ -78,6 +77,12 @@ def ticks(low: float, high: float, wanted: int = _TICKS_Y) -> list[float]:
     step = power * min(f for f in (1, 2, 2.5, 5, 10) if power * f >= raw)
     first = np.ceil(low / step - 1e-9)
     return [float(k * step) for k in range(int(first), int(np.floor(high / step + 1e-9)) + 1)]
+
+
+def _digits(values: Sequence[float]) -> int:
+    """Return how many decimals tell the ticks apart."""
+    step = min((abs(b - a) for a, b in pairwise(values)), default=1.0)
+    return next((d for d in range(6) if abs(round(step, d) - step) < 1e-9 * max(1.0, step)), 6)
 
 
 def time_ticks(window: Window) -> list[tuple[float, str]]:
@@ -105,7 +110,6 @@ def time_chart(
     *,
     height: int,
     label: str,
-    digits: int = 2,
     unit: str = "",
     bands: Sequence[Band] = (),
     baseline: float | None = None,
@@ -131,15 +135,16 @@ def time_chart(
     low, high = low - pad, (high if fill else high + pad)
 
     def y(value: Floats | float) -> Floats:
-        return cast(Floats, (high - np.asarray(value)) / (high - low) * height)
+        return (high - np.asarray(value)) / (high - low) * height
 
     parts = [_band(band, window, height) for band in bands]
     grid = ticks(low, high)
+    digits = _digits(grid)
     parts += [f'<path class="grid" d="M0 {y(v):.1f}H{_WIDTH:.0f}"/>' for v in grid]
     if baseline is not None:
         parts.append(f'<path class="base" d="M0 {y(baseline):.1f}H{_WIDTH:.0f}"/>')
     for line, ts, points in drawn:
-        path = _path(window.x(ts), y(points), step=line.step)
+        path = _path(window.x(ts), y(points))
         if fill:
             right, left = window.x(ts)[-1], window.x(ts)[0]
             parts.append(f'<path class="area {line.style}" d="{path}L{right:.1f} 0L{left:.1f} 0Z"/>')
@@ -151,12 +156,8 @@ def time_chart(
     return _frame("".join(parts), "".join(labels) + _time_labels(window), height, label)
 
 
-def _path(x: Floats, y: Floats, *, step: bool) -> str:
-    points = [f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True)]
-    if not step:
-        return "M" + "L".join(points)
-    moves = [f"H{a:.1f}V{b:.1f}" for a, b in zip(x[1:], y[1:], strict=True)]
-    return f"M{points[0]}" + "".join(moves)
+def _path(x: Floats, y: Floats) -> str:
+    return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
 
 
 def _band(band: Band, window: Window, height: float) -> str:
@@ -184,7 +185,7 @@ def _frame(svg: str, labels: str, height: int, label: str) -> str:
 
 
 def strip(ts: Sequence[int], labels: Sequence[str], window: Window, *, name: str) -> str:
-    """Return one instrument's states over time as a strip; each column shows the label in force at its middle."""
+    """Return labels over time as a strip; each column shows the label in force at its middle."""
     columns = int(_WIDTH)
     edges = np.linspace(window.start, window.end, columns + 1)
     middles = (edges[:-1] + edges[1:]) / 2
@@ -232,15 +233,19 @@ def histogram(values: Floats, *, low: float | None, high: float | None, mean: fl
     if mean is not None and low is not None and high is not None:
         left, right, middle = ((v - edges[0]) * scale for v in (low, high, mean))
         marks += (
-            f'<rect class="interval" x="{left:.1f}" y="0" width="{max(right - left, 1):.1f}" height="{height}">'
+            f'<rect class="interval" x="{left:.1f}" width="{max(right - left, 1):.1f}" height="{height}">'
             f"<title>95 % interval of the mean</title></rect>"
             f'<path class="line mean" d="M{middle:.1f} 0V{height}"/>'
         )
     shown = ticks(float(edges[0]), float(edges[-1]), 6)
+    decimals = _digits(shown)
     labels = "".join(
-        f'<span class="x centre" style="left:{(v - edges[0]) * scale / _WIDTH * 100:.2f}%">{number(v, 1)}</span>'
+        f'<span class="x centre" style="left:{(v - edges[0]) * scale / _WIDTH * 100:.2f}%">'
+        f"{number(v, decimals)} R</span>"
         for v in shown
         if edges[0] < v < edges[-1]
     )
-    labels += f'<span class="y" style="top:7%">{top}</span>'
-    return _frame(marks + bars, labels, height, "distribution of R of the closed trades")
+    levels = [(n, height - n / top * (height - 14)) for n in ticks(0, top, 3) if n == int(n)]
+    labels += "".join(f'<span class="y" style="top:{y / height * 100:.2f}%">{n:g}</span>' for n, y in levels)
+    grid = "".join(f'<path class="grid" d="M0 {y:.1f}H{_WIDTH:.0f}"/>' for _, y in levels)
+    return _frame(grid + marks + bars, labels, height, "distribution of R of the closed trades")

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from crupto_nautilus.reports import sections
+from crupto_nautilus.reports import page_record, page_results
 from crupto_nautilus.reports.benchmark import Benchmark
 from crupto_nautilus.reports.run_folder import RunFolder
 from crupto_nautilus.reports.verify import VerifyReport
@@ -20,21 +20,21 @@ def render_html(
     style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     body = "".join(
         (
-            sections.header(folder, summary, report),
-            sections.tiles(summary),
-            sections.curves(folder, summary, hold),
-            sections.strategies(summary),
-            sections.costs(summary),
-            sections.distribution(folder, summary),
-            sections.refusals(summary),
-            sections.exits(summary),
-            sections.regimes(folder, summary),
-            sections.instruments(summary),
-            sections.months(summary),
-            sections.open_positions(summary),
-            sections.verification(report),
-            sections.known_limits(folder, summary),
-            sections.run_facts(folder, summary),
+            page_results.header(folder, summary, report),
+            page_results.tiles(summary),
+            page_results.curves(folder, summary, hold),
+            page_results.strategies(summary),
+            page_results.costs(summary),
+            page_results.distribution(folder, summary),
+            page_record.refusals(summary),
+            page_record.exits(summary),
+            page_record.regimes(folder, summary),
+            page_record.instruments(summary),
+            page_results.months(summary),
+            page_record.open_positions(summary),
+            page_record.verification(report),
+            page_record.known_limits(folder, summary),
+            page_record.run_facts(folder, summary),
         )
     )
     return (
@@ -42,6 +42,6 @@ def render_html(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(folder.run_id)}: {escape(summary['verdict']['text'])}</title>"
         f"<style>{style}</style></head><body><main>{body}"
-        "<footer>crupto_nautilus: paper trading only. Times are UTC, money is USDT, percentages are of equity.</footer>"
-        "</main></body></html>\n"
+        "<footer>crupto_nautilus trades on paper only. Times are UTC, money is USDT, percentages are of "
+        "equity.</footer></main></body></html>\n"
     )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from risk.vocabulary import RefusalReason
 
-NOT_DEFINED = "–"
+NOT_DEFINED = "\u2013"
 _MINUS = "\u2212"
 
 REFUSALS: dict[str, str] = {
