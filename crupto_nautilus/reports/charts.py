@@ -171,8 +171,8 @@ def _band(band: Band, window: Window, height: float) -> str:
 
 def _time_labels(window: Window) -> str:
     return "".join(
-        f'<span class="x" style="left:{position * 100:.2f}%">{label}</span>'
-        for position, label in time_ticks(window)
+        f'<span class="x{" minor" if index % 2 else ""}" style="left:{position * 100:.2f}%">{label}</span>'
+        for index, (position, label) in enumerate(time_ticks(window))
     )
 
 
@@ -230,13 +230,14 @@ def histogram(values: Floats, *, low: float | None, high: float | None, mean: fl
     )
     zero = -edges[0] * scale
     marks = f'<path class="base" d="M{zero:.1f} 0V{height}"/>'
+    behind = ""
     if mean is not None and low is not None and high is not None:
         left, right, middle = ((v - edges[0]) * scale for v in (low, high, mean))
-        marks += (
+        behind = (
             f'<rect class="interval" x="{left:.1f}" width="{max(right - left, 1):.1f}" height="{height}">'
             f"<title>95 % interval of the mean</title></rect>"
-            f'<path class="line mean" d="M{middle:.1f} 0V{height}"/>'
         )
+        marks += f'<path class="line mean" d="M{middle:.1f} 0V{height}"/>'
     shown = ticks(float(edges[0]), float(edges[-1]), 6)
     decimals = _digits(shown)
     labels = "".join(
@@ -248,4 +249,4 @@ def histogram(values: Floats, *, low: float | None, high: float | None, mean: fl
     levels = [(n, height - n / top * (height - 14)) for n in ticks(0, top, 3) if n == int(n)]
     labels += "".join(f'<span class="y" style="top:{y / height * 100:.2f}%">{n:g}</span>' for n, y in levels)
     grid = "".join(f'<path class="grid" d="M0 {y:.1f}H{_WIDTH:.0f}"/>' for _, y in levels)
-    return _frame(grid + marks + bars, labels, height, "distribution of R of the closed trades")
+    return _frame(grid + behind + bars + marks, labels, height, "distribution of R of the closed trades")

@@ -1,4 +1,4 @@
-"""The record in report.html: refusals, exits, regimes, instruments, open positions, checks, the run itself."""
+"""The record in report.html: refusals, exits, regimes, instruments, open positions, checks, the run."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def refusals(summary: Summary) -> str:
     rows = [(name, n, REFUSALS.get(name, "")) for name, n in ordered]
     body = f'<div class="columns">{shares(rows)}</div>' if rows else empty("nothing was refused")
     lead = (
-        f"{count(summary['refused'])} of {count(summary['signals'])} signals were not traded. The checks run in "
-        "a fixed order; the first that says no is counted."
+        f"{count(summary['refused'])} of {count(summary['signals'])} signals were not traded. The checks "
+        "run in a fixed order; the first that says no is counted."
     )
     return section("Why signals were refused", body, lead)
 
@@ -60,7 +60,7 @@ def exits(summary: Summary) -> str:
             rows.append(
                 (
                     escape(name) if index == 0 else "",
-                    f"<code>{escape(kind)}</code> <small>{escape(EXITS.get(kind, 'closed at market'))}</small>",
+                    f"<code>{escape(kind)}</code> <small>{escape(EXITS.get(kind, ''))}</small>",
                     count(row["trades"]),
                     percent(row["share_pct"], 0, sign=False),
                     percent(row["win_rate_pct"], 0, sign=False),
@@ -114,12 +114,12 @@ def instruments(summary: Summary) -> str:
         for name, row in summary["instruments"].items()
     ]
     head = (
-        "<Instrument", "<Data", "Finest|bars", "Bars", "Funding|coverage", "Signals", "Approved", "Trades", "Wins",
-        "Mean|R", "Sum|R", "Net|USDT",
+        "<Instrument", "<Data", "Finest|bars", "Bars", "Funding|coverage", "Signals", "Approved", "Trades",
+        "Wins", "Mean|R", "Sum|R", "Net|USDT",
     )  # fmt: skip
     note = (
-        '<p class="foot">Funding coverage: settlements in the data of those that the venue made. What is missing is '
-        "missing, not zero, so such trades look cheaper or dearer than they were.</p>"
+        '<p class="foot">Funding coverage: settlements in the data, of those that the venue made. What is '
+        "missing is not zero: such trades look cheaper or dearer than they were.</p>"
     )
     return section("Instruments", table(head, rows) + note)
 
@@ -140,8 +140,8 @@ def open_positions(summary: Summary) -> str:
         for row in summary["open_positions"]
     ]
     head = (
-        "<Strategy", "<Instrument", "<Side", "Quantity|coins", "Entry|USDT", "Last close|USDT", "Unrealised|USDT",
-        "Since|UTC",
+        "<Strategy", "<Instrument", "<Side", "Quantity|coins", "Entry|USDT", "Last close|USDT",
+        "Unrealised|USDT", "Since|UTC",
     )  # fmt: skip
     return section("Open at the end", table(head, rows) if rows else empty("flat: nothing is held"))
 
@@ -163,7 +163,10 @@ def verification(report: VerifyReport) -> str:
             lists += details(title, _lines(check.violations), is_open=True)
         if check.notes:
             lists += details(f"{check.name}: {len(check.notes):,} notes", _lines(check.notes))
-    lead = "Recomputed from signals, decisions, orders, fills, funding, stops and samples; the summary is not trusted."
+    lead = (
+        "Recomputed from signals, decisions, orders, fills, funding, stops and samples; the summary is not "
+        "trusted."
+    )
     return section("Verification", table(("<Check", "<Answer", "<Looked at"), rows) + lists, lead)
 
 

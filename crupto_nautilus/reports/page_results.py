@@ -175,8 +175,8 @@ def strategies(summary: Summary) -> str:
         for name, row in summary["strategies"].items()
     ]  # fmt: skip
     head = (
-        "<Strategy", "Signals", "Approved", "Trades", "Wins", "Profit|factor", "Mean|R", "95 % interval|of mean R",
-        "Sum|R", "Net|USDT", "Drawdown|of equity", "In the|market",
+        "<Strategy", "Signals", "Approved", "Trades", "Wins", "Profit|factor", "Mean|R",
+        "95 % interval|of mean R", "Sum|R", "Net|USDT", "Drawdown|of equity", "In the|market",
     )  # fmt: skip
     total = ("closed trades", *_figures(summary), money(summary["closed"]["net_usd"]), "", "")
     points = [
@@ -216,8 +216,8 @@ def costs(summary: Summary) -> str:
     blocks += [(name, _steps(row, 0.0)) for name, row in summary["strategies"].items() if row["trades"]]
     body = "".join(f"<div><h3>{escape(name)}</h3>{waterfall(steps)}</div>" for name, steps in blocks)
     lead = (
-        "Closed trades, USDT. Gross is what the prices gave; fees are the venue's; slippage is the price put on "
-        "spread, market impact and latency; funding is what positions received (+) or paid (\u2212)."
+        "Closed trades, USDT. Gross is what the prices gave; fees are the venue's; slippage is the price put "
+        "on spread, market impact and latency; funding is what positions received (+) or paid (\u2212)."
     )
     return section("From gross to net", f'<div class="columns">{body}</div>', lead)
 

@@ -32,9 +32,8 @@ def judge(
     if trades == 0:
         return Verdict("no_trades", "no closed trades: nothing to judge", "neutral")
     if trades < MIN_TRADES_TO_JUDGE:
-        noun = "trade" if trades == 1 else "trades"
         return Verdict(
-            "too_few", f"too few trades to judge ({trades} {noun}; {MIN_TRADES_TO_JUDGE} needed)", "neutral"
+            "too_few", f"too few trades to judge ({trades} of {MIN_TRADES_TO_JUDGE} needed)", "neutral"
         )
     if costs != "on":
         return Verdict("not_comparable", "costs are off: not comparable with any real result", "neutral")
