@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from nautilus_trader.common import DataActor
@@ -21,6 +22,10 @@ class DeskAgent(DataActor):
         """Hand over the run id, the desk clock and the table of tools."""
         self.run_id, self.desk_clock, self.tools = run_id, clock, tools
         self._call_topic = bus.call(self.agent)
+
+    def hear(self, topic: str, handler: Callable[[Any], object], priority: int) -> None:
+        """Subscribe a handler of one message type to a topic; higher priorities run first."""
+        self.subscribe_topic(topic, handler, priority)
 
     def use(self, capability: str, *args: Any, instrument: str = "", trace_id: str = "") -> Any:
         """Call a tool and return its result; raises `ToolFailure`.

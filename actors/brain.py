@@ -41,12 +41,12 @@ class BrainActor(DeskAgent):
 
     def on_start(self) -> None:
         """Subscribe to instants, fills and alarms."""
-        self.subscribe_topic(bus.INSTANT, self.on_instant, bus.BRAIN_PRIORITY)
-        self.subscribe_topic(bus.fill("*"), self.on_fill, bus.BRAIN_PRIORITY - 10)
-        self.subscribe_topic(bus.ALARM, self.on_alarm, bus.BRAIN_PRIORITY)
+        self.hear(bus.INSTANT, self.on_instant, bus.BRAIN_PRIORITY)
+        self.hear(bus.fill("*"), self.on_fill, bus.BRAIN_PRIORITY - 10)
+        self.hear(bus.ALARM, self.on_alarm, bus.BRAIN_PRIORITY)
 
     @property
-    def state(self) -> DeskState:
+    def desk_state(self) -> DeskState:
         """The state in force."""
         return self.governor.current
 

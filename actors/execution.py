@@ -22,7 +22,7 @@ class ExecutionActor(DeskAgent):
 
     def on_start(self) -> None:
         """Subscribe to plans."""
-        self.subscribe_topic(bus.PLAN, self.on_plan, bus.EXECUTION_PRIORITY)
+        self.hear(bus.PLAN, self.on_plan, bus.EXECUTION_PRIORITY)
 
     @guarded
     def on_plan(self, plan: TradePlan) -> None:

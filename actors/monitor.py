@@ -96,7 +96,7 @@ class MonitorActor(DeskAgent):
     def on_start(self) -> None:
         """Subscribe to the whole desk, after everyone else."""
         low = bus.MONITOR_PRIORITY
-        self.subscribe_topic(bus.INSTANT, self.on_instant, low)
+        self.hear(bus.INSTANT, self.on_instant, low)
         for topic in (
             bus.signal("*"),
             bus.order("*"),
@@ -105,15 +105,15 @@ class MonitorActor(DeskAgent):
             bus.FUNDING_PAID,
             bus.SAFE_MODE,
         ):
-            self.subscribe_topic(topic, self.on_message, low)
-        self.subscribe_topic(bus.ALARM, self.on_alarm, low)
-        self.subscribe_topic(bus.call("*"), self.on_call, low)
-        self.subscribe_topic(bus.fill("*"), self.on_fill, low)
-        self.subscribe_topic(bus.decision("*"), self.on_decision, low)
-        self.subscribe_topic(bus.entry_done("*"), self.on_entry_done, low)
-        self.subscribe_topic(bus.regime("*"), self.on_regime, low)
-        self.subscribe_topic(bus.STATE, self.on_desk_state, low)
-        self.subscribe_topic(bus.SETTLED, self.on_settled, low)
+            self.hear(topic, self.on_message, low)
+        self.hear(bus.ALARM, self.on_alarm, low)
+        self.hear(bus.call("*"), self.on_call, low)
+        self.hear(bus.fill("*"), self.on_fill, low)
+        self.hear(bus.decision("*"), self.on_decision, low)
+        self.hear(bus.entry_done("*"), self.on_entry_done, low)
+        self.hear(bus.regime("*"), self.on_regime, low)
+        self.hear(bus.STATE, self.on_desk_state, low)
+        self.hear(bus.SETTLED, self.on_settled, low)
 
     @guarded
     def on_instant(self, instant: Instant) -> None:
@@ -164,8 +164,8 @@ class MonitorActor(DeskAgent):
     @guarded
     def on_decision(self, decision: Decision) -> None:
         """Record an answer with regime, desk state and the book with the candidate in it."""
-        approved = isinstance(decision, Approved)
-        self.counters["Approved" if approved else f"Refused.{decision.reason}"] += 1
+        outcome = f"Refused.{decision.reason}" if isinstance(decision, Refused) else "Approved"
+        self.counters[outcome] += 1
         label = self._regimes.get(decision.signal.instrument, RegimeLabel.UNKNOWN)
         self._recorder.add_decision(
             decision, regime=label, desk_mode=self._state.mode, snapshot=self._desk.snapshot()

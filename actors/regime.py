@@ -29,7 +29,7 @@ class RegimeActor(DeskAgent):
 
     def on_start(self) -> None:
         """Subscribe to instants."""
-        self.subscribe_topic(bus.INSTANT, self.on_instant, bus.REGIME_PRIORITY)
+        self.hear(bus.INSTANT, self.on_instant, bus.REGIME_PRIORITY)
 
     @guarded
     def on_instant(self, instant: Instant) -> None:

@@ -51,16 +51,16 @@ class RiskManagerActor(DeskAgent):
 
     def on_start(self) -> None:
         """Subscribe to everything that moves the books."""
-        self.subscribe_topic(bus.INSTANT, self.on_instant, bus.BOOKS_PRIORITY)
+        self.hear(bus.INSTANT, self.on_instant, bus.BOOKS_PRIORITY)
         for topic, handler in (
-            (bus.signal("*"), self.on_signal),
+            (bus.signal("*"), self.on_desk_signal),
             (bus.fill("*"), self.on_fill),
             (bus.protection("*"), self.on_protection),
             (bus.entry_done("*"), self.on_entry_done),
             (bus.decision("*"), self.on_decision),
             (bus.mandate("*"), self.on_mandate),
         ):
-            self.subscribe_topic(topic, handler, bus.RISK_PRIORITY + 15)
+            self.hear(topic, handler, bus.RISK_PRIORITY + 15)
 
     @guarded
     def on_instant(self, instant: Instant) -> None:
@@ -74,7 +74,7 @@ class RiskManagerActor(DeskAgent):
         self._tell_safe_mode()
 
     @guarded
-    def on_signal(self, signal: Signal) -> None:
+    def on_desk_signal(self, signal: Signal) -> None:
         """Answer a signal with a refusal, or hand its plan to execution."""
         answer = self._plan(signal)
         if isinstance(answer, Refused):
@@ -138,6 +138,6 @@ class RiskManagerActor(DeskAgent):
         if change is not None:
             self.publish_message(bus.SAFE_MODE, change)
 
-    def state(self) -> dict[str, Any]:
+    def saved_state(self) -> dict[str, Any]:
         """Return what must survive a restart."""
         return self.risk_desk.state()

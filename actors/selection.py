@@ -37,10 +37,10 @@ class SelectionActor(DeskAgent):
 
     def on_start(self) -> None:
         """Subscribe to instants, regimes, fills and trades."""
-        self.subscribe_topic(bus.INSTANT, self.on_instant, bus.SELECTION_PRIORITY)
-        self.subscribe_topic(bus.regime("*"), self.on_regime, bus.SELECTION_PRIORITY)
-        self.subscribe_topic(bus.fill("*"), self.on_fill, bus.SELECTION_PRIORITY)
-        self.subscribe_topic(bus.trade("*"), self.on_trade, bus.SELECTION_PRIORITY)
+        self.hear(bus.INSTANT, self.on_instant, bus.SELECTION_PRIORITY)
+        self.hear(bus.regime("*"), self.on_regime, bus.SELECTION_PRIORITY)
+        self.hear(bus.fill("*"), self.on_fill, bus.SELECTION_PRIORITY)
+        self.hear(bus.trade("*"), self.on_trade_closed, bus.SELECTION_PRIORITY)
 
     @guarded
     def on_instant(self, instant: Instant) -> None:
@@ -81,7 +81,7 @@ class SelectionActor(DeskAgent):
         self._announce(fill.instrument)
 
     @guarded
-    def on_trade(self, trade: Trade) -> None:
+    def on_trade_closed(self, trade: Trade) -> None:
         """Book a result: scores and the cooldown after two losses."""
         self._entered.discard(trade.trace_id)
         self.scores.add_trade(trade)
@@ -116,7 +116,7 @@ class SelectionActor(DeskAgent):
             scored.append((name, score, rested, self.cooldowns.until_ns(key)))
         return scored
 
-    def state(self) -> dict[str, Any]:
+    def saved_state(self) -> dict[str, Any]:
         """Return what must survive a restart."""
         return {
             "cooldowns": self.cooldowns.state(),

@@ -29,8 +29,8 @@ from nautilus_trader.model import (
     Venue,
 )
 
+from risk.costs import SLIPPAGE_TAG
 from risk.vocabulary import InstrumentRules
-from strategies.order_desk import SLIPPAGE_TAG
 
 USDT = Currency.from_str("USDT")
 ACCOUNT_LEVERAGE = Decimal(10)

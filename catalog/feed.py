@@ -47,7 +47,9 @@ class InstantMark:
     __slots__ = ("instant", "phase", "ts_event", "ts_init")
 
     def __init__(self, ts_event: int, phase: int, instant: Instant | None = None) -> None:
-        self.ts_event = self.ts_init = ts_event
+        self.ts_event = ts_event
+        # The engine settles funding when its time moves past the settlement: the desk decides after that.
+        self.ts_init = ts_event + 1 if phase == CLOSE and instant and instant.funding else ts_event
         self.phase = phase
         self.instant = instant
 
@@ -102,9 +104,9 @@ class EngineFeed:
         updates: list[Any] = []
         ts = instant.ts_event
         for funding in instant.funding:
-            price = last.get(funding.instrument)
-            if price is None:
+            if funding.instrument not in last:
                 continue  # nothing can be held on an instrument without a price
+            price = last[funding.instrument]
             iid, digits = self._ids[funding.instrument], self._digits[funding.instrument][0]
             updates.append(MarkPriceUpdate(iid, Price(price, digits), ts, ts))
             updates.append(

@@ -9,6 +9,9 @@ from __future__ import annotations
 from risk.settings import RiskSettings
 from risk.vocabulary import CostEstimate, EntryStyle, InstrumentRules
 
+# Tag of an order that announces its priced slippage in basis points; the simulated venue charges it.
+SLIPPAGE_TAG = "slip_bps="
+
 
 def estimate_costs(
     side: int,

@@ -23,12 +23,12 @@ from nautilus_trader.model import (
 from nautilus_trader.trading import Strategy
 
 from risk.clock import DeskClock
+from risk.costs import SLIPPAGE_TAG
 from risk.vocabulary import Fill, InstrumentRules, OrderEvent, Protection, Role
 from strategies import bus
 from strategies.order_ids import client_order_id
 from strategies.slot import OrderRecord, Slot
 
-SLIPPAGE_TAG = "slip_bps="
 _MODIFIABLE_DIFFERENCE = 1e-12
 
 SlippageOf = Callable[[str, float], float]
@@ -49,7 +49,7 @@ class OrderDesk(Strategy):
         slippage_bps_of: SlippageOf,
         virtual_asset: str,
     ) -> None:
-        """Hand over what the order side needs; `slippage_bps_of(instrument, notional)` prices market exits."""
+        """Hand over what the order side needs; `slippage_bps_of(instrument, notional)` prices exits."""
         self.strategy_name, self.run_id, self.rules, self.desk_clock = name, run_id, rules, clock
         self._slippage_bps_of, self._virtual_asset = slippage_bps_of, virtual_asset
         self._instrument_ids = {i: InstrumentId.from_str(i) for i in rules}
@@ -59,6 +59,10 @@ class OrderDesk(Strategy):
             "fill": bus.fill(name),
             "protection": bus.protection(name),
         }
+
+    def hear(self, topic: str, handler: Callable[[Any], object], priority: int) -> None:
+        """Subscribe a handler of one message type to a topic; higher priorities run first."""
+        self.subscribe_topic(topic, handler, priority)
 
     # --- sending -------------------------------------------------------------------------------------------
 

@@ -50,9 +50,9 @@ class SignalStrategy(OrderDesk):
 
     def on_start(self) -> None:
         """Subscribe to the desk's topics; market data comes through the router only."""
-        self.subscribe_topic(bus.INSTANT, self.on_instant, self.priority)
-        self.subscribe_topic(self._decision_topic, self.on_decision, 10)
-        self.subscribe_topic(bus.STATE, self.on_desk_state, bus.STATE_PRIORITY_OFFSET + self.priority)
+        self.hear(bus.INSTANT, self.on_instant, self.priority)
+        self.hear(self._decision_topic, self.on_decision, 10)
+        self.hear(bus.STATE, self.on_desk_state, bus.STATE_PRIORITY_OFFSET + self.priority)
 
     # --- bars -> signals -----------------------------------------------------------------------------------
 

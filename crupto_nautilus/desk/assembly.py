@@ -118,7 +118,7 @@ class Desk:
             specs, tuple(sorted(rules)), cooldowns, scores, enable_map.min_score is not None
         )
         self.risk_manager = self._agent(RiskManagerActor, bus.BOOKS_PRIORITY).setup(
-            self.risk_desk, self.classifiers, lambda: self.brain.state, lambda: frozenset(self.flags)
+            self.risk_desk, self.classifiers, lambda: self.brain.desk_state, lambda: frozenset(self.flags)
         )
         self.execution = self._agent(ExecutionActor, bus.EXECUTION_PRIORITY)
         self.monitor = self._agent(MonitorActor, bus.MONITOR_PRIORITY).setup(

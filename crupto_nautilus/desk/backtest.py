@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from catalog.store import Catalog
 from nautilus_trader.model import Venue
 
 from adapters.simulated import USDT
 from catalog.feed import EngineFeed
 from catalog.instants import open_bucket_bars, run_instants, warm_instants
-from crupto_nautilus.config import DeskConfig
+from catalog.store import Catalog
 from crupto_nautilus.desk.assembly import Desk, DeskPlan, timeframes_of, warm_up_needs
 from crupto_nautilus.desk.engine import make_engine, play
 from crupto_nautilus.desk.facts import call_rows, run_facts, write_benchmark
+from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.window import MarketChoice, choose_market, chunk_span_ns
 from crupto_nautilus.errors import CheckFailed
 from crupto_nautilus.reports.build import build_report
@@ -31,35 +31,7 @@ from crupto_nautilus.reports.run_folder import RunWriter
 from risk.vocabulary import InstrumentRules
 from strategies.registry import REGISTRY, StrategySpec, get
 
-DEFAULT_UNLOCK_HOURS = 24.0
 MONEY_TOLERANCE = 1e-6
-
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class BacktestOptions:
-    """What the user asked for; None means the stated default.
-
-    `symbols` are full instrument ids.  `unlock_after_hours` lets a simulated operator unlock a kill switch
-    after that time (None: never), as a person would on paper; each unlock is in the record.
-    """
-
-    catalog: Path
-    config: DeskConfig
-    out: Path
-    run_id: str
-    symbols: tuple[str, ...] | None = None
-    start_ns: int | None = None
-    end_ns: int | None = None
-    equity: float = 300.0
-    strategies: tuple[str, ...] | None = None
-    costs: bool = True
-    base_minutes: int | None = None
-    journal_url: str | None = None
-    unlock_after_hours: float | None = DEFAULT_UNLOCK_HOURS
-    command: str = ""
-    progress: Progress | None = None
 
 
 @dataclass(slots=True)
@@ -159,9 +131,12 @@ def simulate(
     play(engine, feed, run_instants(catalog, window), chunk_span_ns(window), _progress(options, window))
     cpu = time.process_time() - started
     venue = Venue(window.instruments[0].rpartition(".")[2])
-    balance = engine.portfolio.account(venue=venue).balance_total(USDT).as_double()
+    account = engine.portfolio.account(venue=venue)
+    total = account.balance_total(USDT) if account is not None else None
     engine.dispose()
-    return BacktestRun(desk, recording, balance, cpu)
+    if total is None:
+        raise CheckFailed("the engine has no account after the run", found=f"venue {venue}")
+    return BacktestRun(desk, recording, total.as_double(), cpu)
 
 
 def _progress(options: BacktestOptions, window: Any) -> Callable[[int], None] | None:
@@ -183,3 +158,6 @@ def check_account(run: BacktestRun) -> None:
             expected=f"a difference of at most {MONEY_TOLERANCE}",
             remedy="this is a defect of the desk: please report it with the run's command and data",
         )
+
+
+__all__ = ["BacktestOptions", "BacktestRun", "run_backtest", "simulate"]

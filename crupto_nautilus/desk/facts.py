@@ -8,21 +8,18 @@ import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+
 from actors.toolbox import ToolRegistry
 from catalog.store import Catalog
-
+from crupto_nautilus.desk.assembly import Desk
+from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.window import MarketChoice, funding_expected
 from crupto_nautilus.reports.benchmark import benchmark_columns
 from crupto_nautilus.reports.facts import InstrumentFacts, RunFacts
 from crupto_nautilus.reports.run_folder import RunWriter
 from strategies.registry import StrategySpec
-
-if TYPE_CHECKING:
-    from crupto_nautilus.desk.assembly import Desk
-    from crupto_nautilus.desk.backtest import BacktestOptions
 
 PACKAGES = ("crupto-nautilus", "nautilus_trader", "numpy", "pandas", "pyarrow", "pydantic")
 

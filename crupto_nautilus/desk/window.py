@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from catalog.store import Catalog, Source
-
 from catalog.instants import RunWindow
-from crupto_nautilus.config import resolve_instrument
-from crupto_nautilus.config import DeskConfig
+from catalog.store import Catalog, Source
+from crupto_nautilus.config import DeskConfig, resolve_instrument
 from crupto_nautilus.errors import UsageError
 from risk.vocabulary import DAY_NS, HOUR_NS, InstrumentRules
 

@@ -1,0 +1,38 @@
+"""What a user may ask of a backtest; a default of None is filled in by a stated rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from crupto_nautilus.config import DeskConfig
+
+DEFAULT_UNLOCK_HOURS = 24.0
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestOptions:
+    """What the user asked for; None means the stated default.
+
+    `symbols` are full instrument ids.  `unlock_after_hours` lets a simulated operator unlock a kill switch
+    after that time (None: never), as a person would on paper; each unlock is in the record.
+    """
+
+    catalog: Path
+    config: DeskConfig
+    out: Path
+    run_id: str
+    symbols: tuple[str, ...] | None = None
+    start_ns: int | None = None
+    end_ns: int | None = None
+    equity: float = 300.0
+    strategies: tuple[str, ...] | None = None
+    costs: bool = True
+    base_minutes: int | None = None
+    journal_url: str | None = None
+    unlock_after_hours: float | None = DEFAULT_UNLOCK_HOURS
+    command: str = ""
+    progress: Progress | None = None
