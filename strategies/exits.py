@@ -15,6 +15,7 @@ from risk.rounding import floor_quantity, price_away, price_down, price_up
 from risk.vocabulary import MINUTE_NS, ExitSpec, InstrumentRules, Role
 
 MAX_STOP_FAILURES = 3
+MAX_CLOSE_FAILURES = 3
 _DUST = 1e-12
 
 
@@ -69,6 +70,7 @@ class ExitMachine:
     settlements: int = 0
     stop_failures: int = 0
     closing: str = ""
+    close_failures: int = 0
     targets: dict[str, float] = field(default_factory=dict)
     single_target: bool = False
     at_break_even: bool = False
@@ -157,6 +159,8 @@ class ExitMachine:
 
     def bar_closed(self, ts: int, close: float, atr: float | None, condition: str | None) -> list[ExitAction]:
         """React to a closed bar of the strategy's timeframe: time stop, condition, trail, break-even."""
+        if self.closing and self.close_failures > MAX_CLOSE_FAILURES and self.left > _DUST:
+            return self._close_again()
         if self.bar_zero_ns == 0 or self.left <= _DUST or self.closing:
             return []
         spec = self.spec
@@ -208,7 +212,14 @@ class ExitMachine:
         return [CloseAll(self.left, reason)]
 
     def close_failed(self) -> list[ExitAction]:
-        """Want the closing order again after it did not go through (the stop still stands)."""
+        """Want the closing order again: at once, and after three failures at each closed bar.
+
+        The stop still stands meanwhile.
+        """
+        self.close_failures += 1
+        return self._close_again() if self.close_failures <= MAX_CLOSE_FAILURES else []
+
+    def _close_again(self) -> list[ExitAction]:
         reason, self.closing = self.closing or "exit", ""
         return self.close(reason)
 
