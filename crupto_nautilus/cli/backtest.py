@@ -89,7 +89,7 @@ def backtest(
     chosen = resolve_symbols(symbols, catalog.instruments()) if symbols else None
 
     from crupto_nautilus.cli.running import new_run_id, run_desk
-    from crupto_nautilus.desk.backtest import BacktestOptions
+    from crupto_nautilus.desk.options import BacktestOptions
 
     return run_desk(
         BacktestOptions(

@@ -61,11 +61,3 @@ class LazyGroup(click.Group):
         """Write the list of commands without importing any of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, _, text) in self.table.items()])
-
-
-class SubGroup(click.Group):
-    """A group inside a command file, listing its commands in the order of their definition."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of definition."""
-        return list(self.commands)

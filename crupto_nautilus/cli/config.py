@@ -20,7 +20,7 @@ def config() -> None:
 @command("show")
 @config_option
 def show(config_dir: Path | None) -> Result:
-    """Print every setting with its value and its source (default, file or environment)."""
+    """Print every setting with its value and its source."""
     from crupto_nautilus.config import load_config
 
     loaded = load_config(config_dir)
@@ -38,7 +38,7 @@ def show(config_dir: Path | None) -> Result:
 @command("check")
 @config_option
 def check(config_dir: Path | None) -> Result:
-    """Check the files and the environment; silent settings are the defaults."""
+    """Check the files and the environment."""
     from crupto_nautilus.config import load_config
 
     loaded = load_config(config_dir)
@@ -51,7 +51,7 @@ def check(config_dir: Path | None) -> Result:
 @click.argument("name", required=False)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Write one file a schema here.")
 def schema(name: str | None, out: Path | None) -> Result:
-    """Print the JSON Schemas of the configuration files, or of one of them."""
+    """Print the JSON Schemas of the files, or of one."""
     from crupto_nautilus.config import json_schemas
 
     schemas = json_schemas()

@@ -35,7 +35,7 @@ def demo(*, out: Path, equity: float) -> Result:
     from crupto_nautilus.cli.progress import progress
     from crupto_nautilus.cli.running import new_run_id, run_desk
     from crupto_nautilus.config import load_config
-    from crupto_nautilus.desk.backtest import BacktestOptions
+    from crupto_nautilus.desk.options import BacktestOptions
 
     market = out / "sample-market"
     with progress() as report:

@@ -47,7 +47,7 @@ class Finding:
     help="A catalog to look at.",
 )
 def doctor(runs_dir: Path, catalog_dir: Path | None) -> Result:
-    """Say what is missing on this machine and the command that mends it."""
+    """Say what is missing on this machine and what mends it."""
     findings = list(look(runs_dir, catalog_dir))
     missing = [finding for finding in findings if finding.needed and not finding.ok]
     table = Table(

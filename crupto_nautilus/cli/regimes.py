@@ -34,7 +34,7 @@ def regimes(
     start_ns: int | None,
     end_ns: int | None,
 ) -> Result:
-    """Print the label of every 1h bar with its features.
+    """Print the market regime of every hour, with its features.
 
     Indicators start at the first bar of the catalog; --start and --end choose what is shown.
     """

@@ -14,7 +14,7 @@ from crupto_nautilus.cli.progress import progress
 from crupto_nautilus.cli.summary import blocks
 
 if TYPE_CHECKING:
-    from crupto_nautilus.desk.backtest import BacktestOptions
+    from crupto_nautilus.desk.options import BacktestOptions
 
 
 def new_run_id(kind: str, out: Path) -> str:

@@ -13,7 +13,10 @@ from crupto_nautilus.errors import UsageError
 @command("runs")
 @runs_option
 def runs(runs_dir: Path) -> Result:
-    """List the runs of a folder, oldest first; unfinished and damaged ones say so."""
+    """List the runs of a folder.
+
+    Oldest first; unfinished and damaged ones say so.
+    """
     from crupto_nautilus.reports.run_folder import list_runs
 
     if not runs_dir.is_dir():

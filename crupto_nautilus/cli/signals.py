@@ -19,9 +19,9 @@ from crupto_nautilus.cli.output import Result, Table
 def signals(
     *, strategy: str, catalog_dir: Path, symbol: str, start_ns: int | None, end_ns: int | None
 ) -> Result:
-    """Print the raw output of one strategy's rule, with the indicator values behind it.
+    """Print the raw output of one strategy's rule.
 
-    Indicators start at the first bar of the catalog; --start and --end choose what is shown.
+    Each signal comes with the indicator values behind it.  Indicators start at the first bar of the catalog; --start and --end choose what is shown.
     """
     from crupto_nautilus.cli.rules import signals as of_rule
     from risk.vocabulary import side_name

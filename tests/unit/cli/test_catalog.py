@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -169,3 +170,91 @@ def test_sample_is_synthetic_and_sound(crupto: Crupto, tmp_path: Path) -> None:
     assert made.code == 0
     assert {source["label"] for source in made.data["sources"]} == {"synthetic"}
     assert "synthetic" in crupto("catalog", "info", "--catalog", tmp_path / "s").out
+
+
+class FakeVenue:
+    """An exchange with one perpetual and 50 hours of history."""
+
+    id = "binanceusdm"
+    timeframes: ClassVar = {"1h": "1h"}
+    precisionMode = 4
+
+    def __init__(self) -> None:
+        self.markets = {
+            "BTC/USDT:USDT": {
+                "id": "BTCUSDT",
+                "symbol": "BTC/USDT:USDT",
+                "base": "BTC",
+                "quote": "USDT",
+                "swap": True,
+                "inverse": False,
+                "precision": {"price": 0.1, "amount": 0.001},
+            }
+        }
+
+    def load_markets(self) -> object:
+        return self.markets
+
+    def fetch_time(self) -> int:
+        return (START_NS + 50 * HOUR_NS) // 1_000_000 + 60_000
+
+    def fetch_ohlcv(
+        self, symbol: str, timeframe: str, since: int, limit: int, params: object
+    ) -> list[object]:
+        stamps = [(START_NS + hour * HOUR_NS) // 1_000_000 for hour in range(50)]
+        return [[ts, 100.0, 101.0, 99.0, 100.5, 3.0] for ts in stamps if ts >= since][:limit]
+
+
+def test_download_fetches_once_and_resumes(
+    crupto: Crupto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.venues.open_exchange", lambda _: FakeVenue())
+    arguments = ("catalog", "download", "--venue", "binanceusdm", "--symbols", "btc", "--start", "2024-01-01")
+    first = crupto(*arguments, "--end", "2024-01-03", "--catalog", tmp_path / "c", "--json")
+    assert first.code == 0, first.out
+    (report,) = first.data["reports"]
+    assert (report["request"]["instrument"], report["written"]) == (BTC, 48)
+    again = crupto(*arguments, "--end", "2024-01-03", "--catalog", tmp_path / "c", "--json")
+    assert again.data["reports"][0]["written"] == 0
+    assert crupto("catalog", "check", "--catalog", tmp_path / "c").code == 0
+
+
+def test_download_of_an_unknown_kind_or_venue_says_which_there_are(crupto: Crupto, tmp_path: Path) -> None:
+    arguments = (
+        "catalog",
+        "download",
+        "--symbols",
+        "BTC",
+        "--start",
+        "2024-01-01",
+        "--catalog",
+        tmp_path / "c",
+    )
+    kind = crupto(*arguments, "--venue", "bingx", "--kinds", "trades")
+    assert kind.code == 2
+    assert "ohlcv, funding, mark, reference" in kind.err
+    venue = crupto(*arguments, "--venue", "bingxx")
+    assert venue.code == 2
+    assert "bingx" in venue.err
+    assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize(
+    ("venue", "asked", "meant"),
+    [
+        ("bingx", "BTC", "BTC-USDT.BINGX"),
+        ("binanceusdm", "eth", "ETHUSDT-PERP.BINANCE"),
+        ("bybit", "SOLUSDT-PERP.BYBIT", "SOLUSDT-PERP.BYBIT"),
+    ],
+)
+def test_a_coin_means_the_usdt_perpetual_of_the_venue(venue: str, asked: str, meant: str) -> None:
+    from crupto_nautilus.cli.catalog_download import instrument_at
+
+    assert instrument_at(venue, asked) == meant
+
+
+def test_rebuild_makes_the_cache_of_the_engine(crupto: Crupto, held: Path) -> None:
+    outcome = crupto("catalog", "rebuild", "--catalog", held, "--json")
+    assert outcome.code == 0
+    assert outcome.data["bars"] > 200
+    assert (held / "nautilus").is_dir()

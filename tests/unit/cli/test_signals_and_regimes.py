@@ -164,8 +164,13 @@ def test_a_coin_on_two_venues_is_ambiguous() -> None:
 def test_why_tells_what_each_strategy_was_waiting_for(crupto: Crupto, held: Path, tmp_path: Path) -> None:
     from tests.fakes.runs import make_run
 
-    window: dict[str, object] = {"start_ns": START_NS, "end_ns": START_NS + 90 * 24 * HOUR_NS}
-    make_run(tmp_path, "sample", strategies=("breakout_4h", "range_reversion_5m"), **window)
+    make_run(
+        tmp_path,
+        "sample",
+        strategies=("breakout_4h", "range_reversion_5m"),
+        start_ns=START_NS,
+        end_ns=START_NS + 90 * 24 * HOUR_NS,
+    )
     arguments = (
         "why",
         "sample",
