@@ -108,6 +108,15 @@ class Books:
             [r.side * r.notional_usd for r in self.reservations.values()]
         )
 
+    def net_towards(self, side: int) -> float:
+        """Notional towards `side`: positions at mark either way, but only the reservations of that side.
+
+        A pending entry on the other side may never fill, so it lends no room.
+        """
+        held = sum([p.side * p.notional_usd for p in self.positions.values()])
+        pending = sum([r.notional_usd for r in self.reservations.values() if r.side == side])
+        return side * held + pending
+
     @property
     def pending_entry_cost_usd(self) -> float:
         """What the reserved entries will still pay in fees and slippage when they fill."""
@@ -197,7 +206,10 @@ class Books:
         position.slippage_usd += fill.slippage_usd
         reservation = self.reservations.get(fill.trace_id)
         if reservation is not None:
-            reservation.remaining = max(0.0, reservation.remaining - fill.quantity)
+            reservation.remaining -= fill.quantity
+            if reservation.remaining <= _SIZE_NOISE * reservation.planned:
+                reservation.remaining = 0.0
+                del self.reservations[fill.trace_id]
 
     def _open(self, fill: Fill) -> Position:
         position = Position(

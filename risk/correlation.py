@@ -136,6 +136,10 @@ class CorrelationBook:
             if bars:
                 tape.append(bars)
 
+    def warmup_bars(self) -> dict[int, int]:
+        """Return how many bars of each timeframe (minutes) fill the window."""
+        return dict.fromkeys(TIMEFRAMES, self._window + 1)
+
     def value(self, a: str, b: str) -> float | None:
         """Return the stored correlation, None while it is unknown."""
         stored = self._stored.get(pair_of(a, b))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,8 @@ from risk.proposal import plan_of
 from risk.settings import RiskSettings
 from risk.stops import with_planned_stops
 from risk.vocabulary import (
+    DAY_NS,
+    MINUTE_NS,
     DeskState,
     EntryDone,
     EquityPoint,
@@ -244,6 +246,16 @@ class RiskDesk:
             cause=cause,
         )
 
+    def warmup_bars(self) -> dict[int, int]:
+        """Return how many bars of each timeframe (minutes) to feed as `warm_only` before a start or `load`.
+
+        A day of finest bars for the 24 h volume, a window of correlation bars on each of its timeframes.
+        """
+        wanted = self.correlation.warmup_bars()
+        for minutes in self.market.base_timeframes:
+            wanted[minutes] = max(wanted.get(minutes, 0), DAY_NS // (minutes * MINUTE_NS))
+        return wanted
+
     def take_safe_mode_change(self) -> SafeMode | None:
         """Return the oldest change of safe mode (entered, changed, left) that was not taken yet."""
         return self._changes.popleft() if self._changes else None
@@ -255,7 +267,7 @@ class RiskDesk:
         """Return what must survive a restart as JSON-able values.
 
         Market figures and correlation bars are not in it: they come back by warm-up instants, which must be
-        fed before `load` (a day of finest bars, a correlation window + 1 of 5m, 15m and 1h bars).
+        fed before `load` (see `warmup_bars`).
         """
         found = self._concentration
         return {
@@ -264,14 +276,11 @@ class RiskDesk:
             "correlation": self.correlation.state(),
             "max_drawdown_pct": self.max_drawdown_pct,
             "peak_equity": self.peak_equity,
-            "concentration": [
-                found.active,
-                found.largest,
-                None if found.pair is None else list(found.pair),
-                found.multiplier,
-                found.cap_pct,
-            ],
+            "concentration": list(found),
             "refresh_ns": self._refresh_ns,
+            "changes": [
+                [c.ts_event, c.active, c.largest, c.pair, c.effective_cap_pct] for c in self._changes
+            ],
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -282,12 +291,13 @@ class RiskDesk:
         self.max_drawdown_pct = float(state["max_drawdown_pct"])
         self.peak_equity = float(state["peak_equity"])
         active, largest, pair, multiplier, cap = state["concentration"]
-        self._concentration = Concentration(
-            bool(active), largest, None if pair is None else (pair[0], pair[1]), multiplier, cap
+        self._concentration = Concentration(active, largest, _pair(pair), multiplier, cap)
+        self._changes = deque(
+            SafeMode(ts, active, largest, _pair(pair), cap)
+            for ts, active, largest, pair, cap in state["changes"]
         )
         self._look()
         self._refresh_ns = state["refresh_ns"]
-        self._changes.clear()
 
     # --- inside
     # --------------------------------------------------------------------------------------------
@@ -327,3 +337,8 @@ class RiskDesk:
         self._concentration = now
         if now.active != before.active or now.cap_pct != before.cap_pct:
             self._changes.append(SafeMode(ts, now.active, now.largest, now.pair, now.cap_pct))
+
+
+def _pair(names: Sequence[str] | None) -> tuple[str, str] | None:
+    """Make a pair out of what JSON made of it."""
+    return None if names is None else (names[0], names[1])

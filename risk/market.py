@@ -99,6 +99,11 @@ class MarketView:
                 self._funding_interval[funding.instrument] = funding.ts_event - before[0]
             self._funding[funding.instrument] = (funding.ts_event, funding.rate)
 
+    @property
+    def base_timeframes(self) -> tuple[int, ...]:
+        """Lengths of the finest bars that occur, in minutes."""
+        return tuple(sorted(self._tapes))
+
     def base_minutes(self, instrument: str) -> int | None:
         """Length of the instrument's finest bars in minutes, None if it is not traded here."""
         return self._base.get(instrument)

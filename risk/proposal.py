@@ -203,7 +203,7 @@ def _exposure_limits(now: Situation, entry_cost: float) -> tuple[tuple[float, fl
     inside = _resting(now) and signal.side < 0
     price = signal.reference_price + (now.rules_checked.tick if inside else 0.0)
     equity = now.equity - books.pending_entry_cost_usd
-    gross_used, net_used = books.gross_usd, signal.side * books.net_usd
+    gross_used, net_used = books.gross_usd, books.net_towards(signal.side)
 
     def coins(fraction: float, used: float) -> float:
         return exposure_quantity(fraction * equity, used, price, fraction, entry_cost)

@@ -1,7 +1,7 @@
 """Rounding to the venue's grid: quantities down to a step, prices to a tick in a stated direction.
 
-Guarantees: results lie on the grid to the last bit that `round(x, digits)` allows; a value that is on the grid already
-(up to float noise of 1e-9 grid units) is not moved by a whole unit.
+Guarantees: results lie on the grid to the last bit that `round(x, digits)` allows; a value that is on the
+grid already (up to float noise of 1e-9 grid units) is not moved by a whole unit.
 """
 
 from __future__ import annotations

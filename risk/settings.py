@@ -1,4 +1,4 @@
-"""Governance limits of the risk room: one frozen model, loaded from `governance.yaml` and never changed in a run."""
+"""Governance limits of the risk room: one frozen model from `governance.yaml`, never changed in a run."""
 
 from __future__ import annotations
 

@@ -94,9 +94,10 @@ class Funding(NamedTuple):
 class Instant(NamedTuple):
     """Everything that became known at one moment; the desk acts on whole instants only.
 
-    `bars` maps a timeframe in minutes (slowest first) to its bars, ordered by instrument id.  `marks` are mark
-    prices and `references` index (else spot) prices, by instrument.  `late` names instruments whose expected bar
-    is missing in this instant.  `warm_only` instants feed indicators before a start and lead to no signal.
+    `bars` maps a timeframe in minutes (slowest first) to its bars, ordered by instrument id.  `marks` are
+    mark prices and `references` index (else spot) prices, by instrument.  `late` names instruments whose
+    expected bar is missing in this instant.  `warm_only` instants feed indicators before a start and lead
+    to no signal.
     """
 
     ts_event: int
@@ -524,7 +525,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something an operator must know: a position without a stop, a handler that raised, drift over a limit."""
+    """Something an operator must know: a position without a stop, a handler error, drift over a limit."""
 
     ts_event: int
     kind: str

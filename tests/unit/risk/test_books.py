@@ -1,4 +1,4 @@
-"""The ledger: what fills, fees, funding and stops do to it, and what stays true after any sequence of them."""
+"""The ledger: what fills, fees, funding and stops do to it, and what stays true whatever happens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.books import Books
@@ -220,7 +220,8 @@ def test_booking_that_cannot_be_true_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("side", "leverage", "expected"), [(LONG, 3.0, 100 * (2 / 3) / 0.995), (SHORT, 3.0, 100 * (4 / 3) / 1.005)]
+    ("side", "leverage", "expected"),
+    [(LONG, 3.0, 100 * (2 / 3) / 0.995), (SHORT, 3.0, 100 * (4 / 3) / 1.005)],
 )
 def test_liquidation_price_leaves_exactly_the_maintenance_margin(
     side: int, leverage: float, expected: float
@@ -280,6 +281,7 @@ Steps = st.lists(
 
 
 @given(Steps)
+@settings(deadline=None)
 def test_cash_margin_and_unrealised_are_equity_and_trades_add_up_to_it(steps: list[Any]) -> None:
     books, account, trades = Books(10_000.0, 3.0), Account("10000"), list[Trade]()
     for number, (what, (strategy, instrument), units, price, cost, to_flat) in enumerate(steps):

@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.drawdown import WINDOW_NS, DrawdownGuard, guard_drawdown
@@ -113,6 +113,7 @@ Samples = st.lists(
 
 
 @given(Samples, st.integers(0, 60))
+@settings(deadline=None)
 def test_peak_is_the_maximum_of_the_window_and_a_restart_changes_nothing(
     samples: list[tuple[int, float]], cut: int
 ) -> None:

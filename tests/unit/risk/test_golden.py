@@ -99,7 +99,9 @@ def portfolio(case: dict[str, Any]) -> dict[str, Any]:
             case "begin":
                 results.append(controller.begin_cycle(op["risk"], op["gross"], op["net"]))
             case "reg":
-                results.append(controller.register(Exposure(op["symbol"], op["dir"], op["r"], op["notional"])))
+                results.append(
+                    controller.register(Exposure(op["symbol"], op["dir"], op["r"], op["notional"]))
+                )
             case "can":
                 candidate = Exposure(op["symbol"], op["dir"], op["r"], op["notional"])
                 results.append(controller.can_allocate(candidate))

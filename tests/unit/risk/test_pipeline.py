@@ -1,0 +1,418 @@
+"""Every reason of the pipeline fires through `RiskDesk.decide`, in the enum's order, with its numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from risk.pipeline import CONTROLS, first_refusal
+from risk.trade_controls import SizeLimit
+from risk.vocabulary import (
+    LONG,
+    MINUTE_NS,
+    SHORT,
+    DeskMode,
+    DeskState,
+    EntryStyle,
+    Funding,
+    Mandate,
+    RefusalReason,
+    RegimeLabel,
+    Signal,
+    TradePlan,
+)
+from tests.unit.risk.builders import ACTIVE, BTC, ETH, SOL, XRP, World, reason_of, rules, settings
+
+R = RefusalReason
+HALTED = DeskState(0, DeskMode.HALTED, R.KILL_SWITCH, "72 h drawdown -3.6 %")
+STOPPED = DeskState(0, DeskMode.HALTED, R.OPERATOR_HALT, "maintenance")
+LOCKED = DeskState(0, DeskMode.REDUCE_ONLY, R.DAILY_LOCK, "daily PnL -1.9 %")
+
+
+@pytest.fixture
+def world() -> World:
+    return World({BTC: 100.0, ETH: 10.0, SOL: 20.0, XRP: 50.0}).step()
+
+
+def test_controls_stand_in_the_order_of_the_enum() -> None:
+    reasons = [c.limit if isinstance(c, SizeLimit) else c.reason for c in CONTROLS]
+    execution = [R.SPREAD_TOO_WIDE, R.ILLIQUID, R.SLIPPAGE_TOO_HIGH]
+    assert reasons + execution == list(R)
+
+
+def test_good_signal_is_approved_with_what_it_really_risks(world: World) -> None:
+    plan = world.plan()
+    per_coin = 2.0 + plan.costs.entry_fee + plan.costs.exit_fee + 2 * plan.costs.exit_slippage
+    assert plan.risk_usd == pytest.approx(plan.quantity * per_coin)
+    assert plan.risk_pct == pytest.approx(0.8, rel=1e-4)
+    assert plan.risk_pct <= 0.8
+    assert plan.stop_price == 98.0
+    assert plan.equity_usd == 10_000.0
+    assert plan.notional_usd == pytest.approx(plan.quantity * 100.0)
+    assert plan.clamps == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason", "words"),
+    [
+        ({"flags": frozenset({"tool_error:plan_stops raised"})}, R.TOOL_ERROR, "plan_stops raised"),
+        ({"flags": frozenset({"tool_error"})}, R.TOOL_ERROR, "failed"),
+        ({"flags": frozenset({"reconciling"})}, R.RECONCILING, "reconciled"),
+        ({"desk": HALTED}, R.KILL_SWITCH, "-3.6 %"),
+        ({"desk": STOPPED}, R.OPERATOR_HALT, "maintenance"),
+        ({"desk": DeskState(0, DeskMode.HALTED)}, R.OPERATOR_HALT, "halted"),
+        ({"desk": LOCKED}, R.DAILY_LOCK, "-1.9 %"),
+        ({"flags": frozenset({"disabled:breakout_4h"})}, R.STRATEGY_DISABLED, "breakout_4h is disabled"),
+        ({"warm": False}, R.NOT_WARM, "regime"),
+        ({"mandate": None}, R.NOT_WARM, "regime"),
+        ({"daily_volatility": None}, R.NOT_WARM, "daily volatility"),
+        ({"daily_volatility": math.nan}, R.INVALID_INPUT, "daily volatility was nan"),
+    ],
+)
+def test_desk_reasons(world: World, asked: dict[str, Any], reason: RefusalReason, words: str) -> None:
+    refused = world.refusal(asked=asked)
+    assert refused.reason is reason
+    assert words in refused.detail
+    assert refused.ts_event == world.ts
+
+
+def test_flags_of_other_strategies_do_not_count(world: World) -> None:
+    signal = world.signal()
+    assert isinstance(world.decide(signal, flags=frozenset({"disabled:other"})), TradePlan)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "words"),
+    [
+        ({"allowed": False, "sides": (), "reason": R.STRATEGY_DISABLED}, R.STRATEGY_DISABLED, "disabled"),
+        ({"allowed": False, "sides": (), "reason": R.NOT_WARM}, R.NOT_WARM, "not warm"),
+        ({"allowed": False, "sides": (), "reason": R.REGIME_OFF}, R.REGIME_OFF, "off in trend_up"),
+        ({"allowed": False, "sides": ()}, R.REGIME_OFF, "off in trend_up"),
+        ({"sides": (SHORT,)}, R.DIRECTION_OFF, "allows short, signal is long"),
+        ({"rested_until_ns": 10**19}, R.RESTED, "min left"),
+        ({"allowed": False, "reason": R.RESTED, "detail": "score -1"}, R.RESTED, "score -1"),
+        ({"cooldown_until_ns": 10**19}, R.COOLDOWN, "min left"),
+        ({"allowed": False, "reason": R.COOLDOWN}, R.COOLDOWN, "blocked"),
+    ],
+)
+def test_mandate_reasons(world: World, row: dict[str, Any], reason: RefusalReason, words: str) -> None:
+    signal = world.signal()
+    refused = world.decide(signal, mandate=world.mandate(BTC, signal.strategy, **row))
+    assert reason_of(refused) is reason
+    assert words in refused.detail  # type: ignore[union-attr]
+
+
+def test_blocks_end_exactly_at_their_time(world: World) -> None:
+    signal = world.signal()
+    row = {"cooldown_until_ns": world.ts, "rested_until_ns": world.ts, "reason": R.COOLDOWN}
+    assert isinstance(world.decide(signal, mandate=world.mandate(BTC, signal.strategy, **row)), TradePlan)
+
+
+def test_strategy_that_no_map_names_is_disabled_and_an_unknown_regime_is_not_warm(world: World) -> None:
+    signal = world.signal()
+    nobody = Mandate(world.ts, BTC, RegimeLabel.TREND_UP, ())
+    assert reason_of(world.decide(signal, mandate=nobody)) is R.STRATEGY_DISABLED
+    unknown = Mandate(world.ts, BTC, RegimeLabel.UNKNOWN, world.mandate(BTC, signal.strategy).rows)
+    assert reason_of(world.decide(signal, mandate=unknown)) is R.NOT_WARM
+
+
+def test_cooling_ends_at_its_time(world: World) -> None:
+    cooling = DeskState(0, DeskMode.ACTIVE, cooling_until_ns=world.ts + 60_000_000_000)
+    refused = world.refusal(asked={"desk": cooling})
+    assert refused.reason is R.COOLING
+    assert "60 s left of cooling_period_minutes 60" in refused.detail
+    over = DeskState(0, DeskMode.ACTIVE, cooling_until_ns=world.ts)
+    assert isinstance(world.decide(world.signal(), desk=over), TradePlan)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "field", ["distance", "confidence", "atr", "price", "target_price", "trail_atr", "targets_r"]
+)
+def test_signal_with_anything_not_finite_is_invalid(world: World, field: str, bad: float) -> None:
+    signal = world.signal(**{field: (bad,) if field == "targets_r" else bad})
+    assert reason_of(world.decide(signal)) is R.INVALID_INPUT
+
+
+@pytest.mark.parametrize(("field", "value"), [("price", 0.0), ("price", -1.0), ("atr", -1.0)])
+def test_signal_with_an_impossible_sign_is_invalid(world: World, field: str, value: float) -> None:
+    assert reason_of(world.decide(world.signal(**{field: value}))) is R.INVALID_INPUT
+
+
+def test_missing_rules_price_or_side_is_invalid(world: World) -> None:
+    other = World({"DOGEUSDT-PERP": 0.1})
+    assert (
+        "no instrument rules"
+        in world.desk.decide(other.signal("DOGEUSDT-PERP"), None, ACTIVE, world.ts, 0.02, True).detail
+    )  # type: ignore[union-attr]
+    assert "no price" in World().refusal().detail
+    assert "side was 0" in world.refusal(side=0).detail
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        {"prices": {BTC: math.nan}},
+        {"prices": {BTC: -1.0}},
+        {"volume": math.nan},
+        {"volume": -1.0},
+        {"quotes": ((BTC, math.nan, 100.0),)},
+        {"quotes": ((BTC, 101.0, 99.0),)},
+        {"funding": (Funding(BTC, 0, math.nan),)},
+    ],
+)
+def test_market_with_a_bad_figure_is_invalid(world: World, instant: dict[str, Any]) -> None:
+    signal_price = world.prices[BTC]
+    world.step(**instant)
+    assert world.refusal(price=signal_price, distance=2.0, atr=2.0).reason is R.INVALID_INPUT
+
+
+def test_price_that_is_no_number_never_reaches_equity(world: World) -> None:
+    world.enter()
+    before = world.desk.risk_equity
+    world.step({BTC: math.nan})
+    assert world.desk.risk_equity == before
+    assert world.refusal(ETH).reason is not R.INVALID_INPUT
+
+
+def test_stale_data(world: World) -> None:
+    for _ in range(4):
+        world.step(without=(BTC,))
+    refused = world.refusal()
+    assert refused.reason is R.STALE_DATA
+    assert "60 min old, limit stale_bars 3 x 15 min" in refused.detail
+    assert isinstance(world.decide(world.signal(ETH)), TradePlan)
+
+
+def test_limits_of_drawdown_are_read_even_while_the_desk_state_lags(world: World) -> None:
+    world.enter(confidence=0.5)
+    world.step({BTC: 94.0}, bars=1)
+    assert world.desk.guard.daily_pnl_pct < -1.0
+    world.step({BTC: 90.0})
+    refused = world.refusal(ETH)
+    assert refused.reason is R.DAILY_LOCK
+    assert "% <= -max_daily_loss_pct 1.8" in refused.detail
+    world.step({BTC: 80.0})
+    refused = world.refusal(ETH)
+    assert refused.reason is R.KILL_SWITCH
+    assert "-kill_switch_drawdown_72h 3.5" in refused.detail
+
+
+def test_own_position_pending_entry_and_opposing_position(world: World) -> None:
+    world.plan()
+    assert "breakout_4h is long" in world.refusal().detail
+    assert world.refusal().reason is R.ALREADY_OPEN
+    opposing = world.refusal(side=SHORT, strategy="range_reversion_5m")
+    assert opposing.reason is R.OPPOSING_POSITION
+    assert "breakout_4h is long" in opposing.detail
+
+
+def test_second_strategy_may_join_the_same_side_but_counts_as_concentrated(world: World) -> None:
+    world.plan(confidence=0.5)
+    plan = world.plan(strategy="volatility_expansion_15m")
+    assert "effective cap 0.7500" in plan.clamps[0]
+
+
+@pytest.mark.parametrize(
+    ("distance", "words"), [(0.0, "no stop"), (-1.0, "wrong side"), (50.0, "liquidation")]
+)
+def test_invalid_stop(world: World, distance: float, words: str) -> None:
+    refused = world.refusal(distance=distance, atr=0.0)
+    assert refused.reason is R.INVALID_STOP
+    assert words in refused.detail
+
+
+def test_signal_without_a_stop_gets_the_planned_one(world: World) -> None:
+    plan = world.plan(distance=0.0, atr=2.0)
+    assert plan.stop_price == 97.6
+    assert plan.signal.exits.stop_distance == pytest.approx(2.4)
+
+
+def test_no_risk_left_when_the_cap_leaves_less_than_half_the_floor(world: World) -> None:
+    world.enter(distance=2.0)
+    world.enter(ETH, side=SHORT, distance=0.2)
+    refused = world.refusal(SOL, side=LONG, distance=0.4)
+    assert refused.reason is R.NO_RISK_LEFT
+    assert "half of min_r_pct_floor 0.25" in refused.detail
+    assert "effective cap 0.7500" in refused.detail
+
+
+def test_no_risk_left_when_rounding_leaves_less_than_half_the_floor() -> None:
+    world = World(equity=1_000.0, instrument_rules={BTC: rules(size_digits=0, step=1.0, min_quantity=1.0)})
+    world.step()
+    refused = world.refusal(distance=1.0, confidence=0.5, asked={"daily_volatility": 0.2})
+    assert refused.reason is R.NO_RISK_LEFT
+    assert "rounding to the step" in refused.detail
+
+
+def test_cost_too_high(world: World) -> None:
+    refused = world.refusal(distance=0.2)
+    assert refused.reason is R.COST_TOO_HIGH
+    assert "> max_cost_r 0.35" in refused.detail
+    assert isinstance(world.decide(world.signal(distance=0.35, style=EntryStyle.POST_ONLY)), TradePlan)
+
+
+def test_bar_without_volume_costs_too_much(world: World) -> None:
+    world.step(volume=0.0)
+    assert world.refusal().reason is R.COST_TOO_HIGH
+
+
+def test_funding_to_be_paid_counts_in_the_cost_gate(world: World) -> None:
+    world.step(funding=(Funding(BTC, world.ts, 0.003),))
+    assert "funding 0.9" in world.refusal(time_stop_bars=None, time_stop_settlements=3).detail
+    assert isinstance(world.decide(world.signal(side=SHORT, time_stop_settlements=3)), TradePlan)
+
+
+def test_small_account_is_below_the_venue_s_minimum() -> None:
+    world = World({BTC: 60_000.0}, equity=20.0).step()
+    refused = world.refusal(distance=3_000.0)
+    assert refused.reason is R.BELOW_MINIMUM
+    assert "min_notional_usd 2" in refused.detail
+
+
+# With shrink_to_fit a limit refuses a size that it takes below the minimum, without it whatever does not fit.
+
+
+def test_per_trade_cap_shrinks_a_confident_signal(world: World) -> None:
+    plan = world.plan(confidence=1.5, atr=1.0)
+    assert plan.risk_pct == pytest.approx(1.1, rel=1e-4)
+    assert plan.clamps == ("risk 1.2000 % > max_per_trade_r_pct 1.1",)
+
+
+def test_per_trade_cap_refuses_when_it_leaves_less_than_the_minimum() -> None:
+    minimum = {BTC: rules(size_digits=2, step=0.01, min_quantity=0.54)}
+    world = World(equity=100.0, instrument_rules=minimum).step()
+    refused = world.refusal(confidence=1.5, atr=1.0)
+    assert refused.reason is R.PER_TRADE_CAP
+    assert "max_per_trade_r_pct 1.1" in refused.detail
+    assert "min_quantity 0.54" in refused.detail
+
+
+def test_portfolio_cap_shrinks_then_refuses_when_it_leaves_less_than_the_minimum() -> None:
+    coarse = {BTC: rules(), ETH: rules(ETH, size_digits=0, step=1.0, min_quantity=2.0)}
+    world = World({BTC: 100.0, ETH: 10.0}, equity=100.0, instrument_rules=coarse).step()
+    world.enter()
+    refused = world.refusal(ETH, side=SHORT, distance=0.36)
+    assert refused.reason is R.PORTFOLIO_CAP
+    assert "max_portfolio_r_pct 1.5" in refused.detail
+    assert "min_quantity 2" in refused.detail
+
+
+def _exposed(gross: float, net: float, **limits: Any) -> World:
+    loose = settings(max_gross_exposure_pct=gross, max_net_exposure_pct=net, **limits)
+    return World({BTC: 100.0, ETH: 10.0}, limits=loose).step()
+
+
+def test_gross_exposure_shrinks_then_refuses_when_nothing_tradable_is_left() -> None:
+    world = _exposed(30.0, 1000.0)
+    plan = world.plan()
+    assert world.desk.snapshot()["gross_pct"] == pytest.approx(30.0, rel=1e-3)
+    assert "max_gross_exposure_pct 30" in plan.clamps[0]
+    refused = world.refusal(ETH, side=SHORT)
+    assert refused.reason is R.GROSS_EXPOSURE
+    assert "max_gross_exposure_pct 30" in refused.detail
+
+
+def test_net_exposure_shrinks_then_refuses_but_lets_a_hedge_in() -> None:
+    world = _exposed(1000.0, 20.0)
+    plan = world.plan()
+    assert world.desk.snapshot()["net_pct"] == pytest.approx(20.0, rel=1e-3)
+    assert "max_net_exposure_pct 20" in plan.clamps[0]
+    world.desk.correlation.update(BTC, ETH, 0.0, world.ts)
+    assert world.refusal(ETH).reason is R.NET_EXPOSURE
+    pending = world.plan(ETH, side=SHORT)
+    assert pending.notional_usd < 2_000.0  # a pending entry lends no room: it may never fill
+    world.desk.release(pending.signal.trace_id)
+    world.fill(plan)
+    hedge = world.plan(ETH, side=SHORT)
+    assert hedge.notional_usd > 2_000.0
+    assert world.desk.snapshot()["net_pct"] >= -20.0
+
+
+def test_shrunk_by_exposure_below_half_the_floor_is_no_risk_left() -> None:
+    refused = _exposed(5.0, 1000.0).refusal()
+    assert refused.reason is R.NO_RISK_LEFT
+    assert "max_gross_exposure_pct 5" in refused.detail
+
+
+def test_leverage_is_a_limit_of_gross_exposure() -> None:
+    low = World(limits=settings(leverage_cap=0.3)).step()
+    assert "leverage_cap 0.3" in low.plan().clamps[0]
+    refusing = World(limits=settings(leverage_cap=0.3, shrink_to_fit=False)).step()
+    assert refusing.refusal().reason is R.GROSS_EXPOSURE
+
+
+@pytest.mark.parametrize(
+    ("limits", "first", "second", "reason"),
+    [
+        ({}, None, {"confidence": 1.5, "atr": 1.0}, R.PER_TRADE_CAP),
+        ({}, {}, {"instrument": ETH, "side": SHORT, "confidence": 1.2}, R.PORTFOLIO_CAP),
+        ({"max_gross_exposure_pct": 30.0}, None, {}, R.GROSS_EXPOSURE),
+        ({"max_net_exposure_pct": 30.0}, None, {}, R.NET_EXPOSURE),
+    ],
+)
+def test_without_shrink_to_fit_whatever_does_not_fit_is_refused(
+    limits: dict[str, Any], first: dict[str, Any] | None, second: dict[str, Any], reason: RefusalReason
+) -> None:
+    world = World({BTC: 100.0, ETH: 10.0}, limits=settings(shrink_to_fit=False, **limits)).step()
+    if first is not None:
+        world.enter(**first)
+    refused = world.refusal(**second)
+    assert refused.reason is reason
+    assert "shrink_to_fit is false" in refused.detail
+
+
+def test_correlated_positions_are_counted_by_sign() -> None:
+    limits = settings(max_portfolio_r_pct=9.0)
+    world = World({BTC: 100.0, ETH: 10.0, SOL: 20.0, XRP: 50.0}, limits=limits).step()
+    world.enter()
+    world.enter(ETH)
+    refused = world.refusal(SOL)
+    assert refused.reason is R.CORRELATED
+    assert "2 >= max_high_corr_positions 2 at max_abs_correlation 0.65" in refused.detail
+    assert isinstance(world.decide(world.signal(XRP, side=SHORT)), TradePlan)  # a hedge is no concentration
+
+
+def test_safe_mode_block_refuses_what_would_be_concentrated_and_while_anything_is() -> None:
+    limits = settings(safe_mode_action="block")
+    world = World({BTC: 100.0, ETH: 10.0, SOL: 20.0}, limits=limits).step()
+    world.enter(confidence=0.5)
+    refused = world.refusal(ETH, confidence=0.5)
+    assert refused.reason is R.SAFE_MODE
+    assert "safe_mode_action is block" in refused.detail
+    world.desk.correlation.update(BTC, ETH, 0.1, world.ts)
+    world.enter(ETH, confidence=0.5)
+    world.desk.correlation.update(BTC, ETH, 0.9, world.ts)
+    assert world.refusal(SOL, side=SHORT, confidence=0.5).reason is R.SAFE_MODE
+
+
+def test_first_refusal_wins_over_everything_later(world: World) -> None:
+    bad = world.signal(distance=math.nan)
+    everything = {"flags": frozenset({"tool_error", "reconciling"}), "desk": HALTED, "warm": False}
+    assert reason_of(world.decide(bad, **everything)) is R.TOOL_ERROR
+    everything["flags"] = frozenset({"reconciling"})
+    assert reason_of(world.decide(bad, **everything)) is R.INVALID_INPUT
+    good = world.signal()
+    assert reason_of(world.decide(good, **everything)) is R.RECONCILING
+    everything["flags"] = frozenset()
+    assert reason_of(world.decide(good, **everything)) is R.KILL_SWITCH
+
+
+def test_refusal_reserves_nothing(world: World) -> None:
+    world.refusal(distance=0.2)
+    assert world.desk.books.reservations == {}
+
+
+def test_no_control_means_no_refusal(world: World) -> None:
+    assert first_refusal(None, ()) is None  # type: ignore[arg-type]
+
+
+def test_signal_is_untouched_by_the_desk(world: World) -> None:
+    signal = world.signal()
+    answer = world.decide(signal)
+    assert isinstance(answer, TradePlan)
+    assert answer.signal is signal
+    assert isinstance(signal, Signal)
+    assert world.ts - signal.ts_event < MINUTE_NS
