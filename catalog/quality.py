@@ -145,7 +145,9 @@ def check_source(catalog: Catalog, key: Key) -> list[Finding]:
         for k in np.unique(files[defect.rows]):
             rows = defect.rows[files[defect.rows] == k]
             found.append(_rows_finding(defect.code, key, readable[int(k)].file, columns, rows, repairs))
-    return found + _holes(key, clean[TIME], readable)
+    # A broken row is no gap: it is there.
+    present = mended(kind, minutes, columns, ("drop_misaligned", "keep_first"))
+    return found + _holes(key, present[TIME], readable)
 
 
 def repair(catalog: Catalog, names: Sequence[str], instruments: Sequence[str] | None = None) -> list[str]:
