@@ -23,7 +23,7 @@ class DeskAgent(DataActor):
         self.run_id, self.desk_clock, self.tools = run_id, clock, tools
         self._call_topic = bus.call(self.agent)
 
-    def hear(self, topic: str, handler: Callable[[Any], object], priority: int) -> None:
+    def hear(self, topic: str, handler: Callable[[Any], None], priority: int) -> None:
         """Subscribe a handler of one message type to a topic; higher priorities run first."""
         self.subscribe_topic(topic, handler, priority)
 

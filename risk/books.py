@@ -266,7 +266,7 @@ class Books:
             net_usd=net,
             risk_usd=risk,
             r=r,
-            exit_reason=fill.role,
+            exit_reason=fill.reason or fill.role,
             virtual_asset=fill.virtual_asset,
         )
 

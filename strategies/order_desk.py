@@ -60,7 +60,7 @@ class OrderDesk(Strategy):
             "protection": bus.protection(name),
         }
 
-    def hear(self, topic: str, handler: Callable[[Any], object], priority: int) -> None:
+    def hear(self, topic: str, handler: Callable[[Any], None], priority: int) -> None:
         """Subscribe a handler of one message type to a topic; higher priorities run first."""
         self.subscribe_topic(topic, handler, priority)
 
@@ -168,6 +168,16 @@ class OrderDesk(Strategy):
         """Return the record of an engine event's order, or None if it is not ours (any more)."""
         return self._records.get(str(event.client_order_id))
 
+    def take_over(self, record: OrderRecord, event: Any) -> None:
+        """Take over the size and price that the venue confirmed."""
+        rules = self.rules[record.slot.signal.instrument]
+        record.quantity = round(event.quantity.as_double(), rules.size_digits)
+        price = event.trigger_price if record.role is Role.STOP else event.price
+        if price is not None:
+            record.price = round(price.as_double(), rules.price_digits)
+        if record.pending == (record.quantity, record.price):
+            record.pending = None
+
     def order_ended(self, record: OrderRecord) -> None:
         """Forget an order that cannot trade any more."""
         self._records.pop(record.order_id, None)
@@ -176,7 +186,9 @@ class OrderDesk(Strategy):
     def publish_fill(self, record: OrderRecord, event: Any) -> Fill:
         """Split the charged commission into fee and priced slippage and publish the fill."""
         rules = self.rules[record.slot.signal.instrument]
-        quantity, price = event.last_qty.as_double(), event.last_px.as_double()
+        # `as_double` of a large fixed-point value carries noise in its last digits: back to the grid.
+        quantity = round(event.last_qty.as_double(), rules.size_digits)
+        price = round(event.last_px.as_double(), rules.price_digits)
         maker = event.liquidity_side == LiquiditySide.MAKER
         commission = event.commission.as_double() if event.commission is not None else 0.0
         fee = round(quantity * price * (rules.maker_fee if maker else rules.taker_fee), 8)

@@ -267,12 +267,7 @@ class SignalStrategy(OrderDesk):
         record = self.record_of(event)
         if record is None:
             return
-        record.quantity = event.quantity.as_double()
-        trigger = event.trigger_price if record.role is Role.STOP else event.price
-        if trigger is not None:
-            record.price = trigger.as_double()
-        if record.pending is not None and record.pending == (record.quantity, record.price):
-            record.pending = None
+        self.take_over(record, event)
         self.publish_outcome(record, "updated")
         if record.role is Role.STOP:
             self.publish_protection(record.slot)

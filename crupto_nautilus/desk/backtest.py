@@ -28,7 +28,8 @@ from crupto_nautilus.errors import CheckFailed
 from crupto_nautilus.reports.build import build_report
 from crupto_nautilus.reports.recording import Recording
 from crupto_nautilus.reports.run_folder import RunWriter
-from risk.vocabulary import InstrumentRules
+from risk.vocabulary import Alarm, InstrumentRules
+from strategies.guarded import HANDLER_ERROR
 from strategies.registry import REGISTRY, StrategySpec, get
 
 MONEY_TOLERANCE = 1e-6
@@ -69,7 +70,7 @@ def run_backtest(options: BacktestOptions) -> Path:
     )
     with RunWriter(options.out, options.run_id) as writer:
         run = simulate(catalog, choice, specs, options)
-        check_account(run)
+        check_run(run)
         writer.write_table("calls", call_rows(run.desk.tools))
         writer.write_recording(run.recording)
         write_benchmark(writer, catalog, choice)
@@ -147,8 +148,17 @@ def _progress(options: BacktestOptions, window: Any) -> Callable[[int], None] | 
     return lambda ts: report("backtest", ts - window.start_ns, total)
 
 
-def check_account(run: BacktestRun) -> None:
-    """Compare the desk's books with the engine's account and its handlers with silence."""
+def check_run(run: BacktestRun) -> None:
+    """Refuse a run in which a handler raised, or whose books differ from the engine's account."""
+    alarms = run.recording.rows("alarms")
+    errors = [a for a in alarms if isinstance(a, Alarm) and a.kind == HANDLER_ERROR]
+    if errors:
+        raise CheckFailed(
+            f"{len(errors)} handlers of the desk raised during the run",
+            found=f"{errors[0].subject}: {errors[0].detail}",
+            expected="none: a run with a broken part proves nothing",
+            remedy="this is a defect of the desk: please report it with the run's command and data",
+        )
     books = run.desk.risk_desk.books
     difference = abs(books.balance - run.engine_balance)
     if difference > MONEY_TOLERANCE:

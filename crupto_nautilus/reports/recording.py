@@ -83,6 +83,10 @@ class Recording:
         calls.errors += call.state is ToolState.ERROR
         calls.warnings += call.state is ToolState.WARNING
 
+    def rows(self, table: str) -> tuple[object, ...]:
+        """Return the rows of a table as they were added."""
+        return tuple(self._rows[table])
+
     def tables(self) -> Iterator[tuple[str, list[object], list[int] | None]]:
         """Yield (table, rows, seq) for every table, empty ones included."""
         for name, rows in self._rows.items():

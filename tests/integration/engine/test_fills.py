@@ -66,3 +66,11 @@ def test_a_stop_fills_at_the_open_of_a_bar_that_gaps_beyond_it() -> None:
     rows = [FLAT, (95.0, 96.0, 94.0, 95.5, 1000.0), FLAT]
     script, _ = run_script(rows, {1: lambda s: (s.market("in", 1, 1), s.stop("stop", -1, 1, 99.0))})
     assert script.fills("stop") == [(1.0, 95.0, ts_of(2))]
+
+
+def test_large_quantities_come_back_with_float_noise_so_they_are_put_back_on_the_grid() -> None:
+    from nautilus_trader.model import Quantity
+
+    noisy = [n for n in range(59_000, 59_200) if Quantity(float(n), 0).as_double() != n]
+    assert noisy  # when an upgrade ends this, the rounding in OrderDesk is no longer needed
+    assert all(round(Quantity(float(n), 0).as_double(), 0) == n for n in noisy)
