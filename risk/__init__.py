@@ -1,1 +1,1 @@
-"""Pure risk room: vocabulary, limits, sizing, portfolio and the desk's own ledger: no engine, no I/O, no clock."""
+"""Pure risk room: vocabulary, limits, sizing, portfolio, the ledger.  No engine, no I/O, no clock."""

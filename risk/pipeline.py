@@ -30,6 +30,7 @@ from risk.trade_controls import (
     Correlated,
     CostTooHigh,
     InvalidStop,
+    NetLimit,
     NoRiskLeft,
     OpposingPosition,
     SafeModeBlock,
@@ -61,7 +62,7 @@ CONTROLS: tuple[Control, ...] = (
     SizeLimit(RefusalReason.PER_TRADE_CAP),
     SizeLimit(RefusalReason.PORTFOLIO_CAP),
     SizeLimit(RefusalReason.GROSS_EXPOSURE),
-    SizeLimit(RefusalReason.NET_EXPOSURE),
+    NetLimit(),
     Correlated(),
     SafeModeBlock(),
 )

@@ -14,6 +14,8 @@ from risk.rounding import floor_quantity
 from risk.stops import stop_problem
 from risk.vocabulary import InstrumentRules, RefusalReason, Refused, side_name
 
+_NOISE = 1e-9
+
 
 class AlreadyOpen(Control):
     """The strategy has a position or a pending entry on the instrument."""
@@ -130,6 +132,26 @@ class SizeLimit(Control):
         """Refuse with the limit's own reason, or return None."""
         finding = self.finding(context)
         return None if finding is None else Refused(context.ts, context.signal, self.limit, finding)
+
+
+class NetLimit(SizeLimit):
+    """Net exposure; a candidate against a net that drifted beyond the limit must bring it back under."""
+
+    def __init__(self) -> None:
+        super().__init__(RefusalReason.NET_EXPOSURE)
+
+    def finding(self, context: DecisionContext) -> str | None:
+        """Look at the size, then at the book with the candidate in it."""
+        found = super().finding(context)
+        if found is not None:
+            return found
+        settings, equity = context.settings, context.equity
+        notional = context.proposal.quantity * context.signal.reference_price
+        net_pct = 100.0 * (context.books.net_usd + context.signal.side * notional) / equity
+        limit = settings.max_net_exposure_pct
+        if abs(net_pct) <= limit * (1.0 + _NOISE):
+            return None
+        return f"net exposure {net_pct:.2f} % with the candidate, beyond max_net_exposure_pct {limit:g}"
 
 
 def _minimum_text(minimum: float, rules: InstrumentRules) -> str:

@@ -331,6 +331,19 @@ def test_net_exposure_shrinks_then_refuses_but_lets_a_hedge_in() -> None:
     assert world.desk.snapshot()["net_pct"] >= -20.0
 
 
+def test_net_exposure_that_prices_carried_beyond_its_limit_takes_nothing_until_a_hedge_repairs_it() -> None:
+    world = _exposed(1000.0, 20.0)
+    world.enter()
+    world.step({BTC: 125.0})
+    assert world.desk.snapshot()["net_pct"] > 20.0
+    small = world.refusal(ETH, side=SHORT, distance=3.0, confidence=0.3, atr=0.01)
+    assert small.reason is R.NET_EXPOSURE
+    assert "with the candidate, beyond max_net_exposure_pct 20" in small.detail
+    repaired = world.plan(ETH, side=SHORT)
+    assert abs(world.desk.snapshot()["net_pct"]) <= 20.0
+    assert repaired.quantity > 0.0
+
+
 def test_shrunk_by_exposure_below_half_the_floor_is_no_risk_left() -> None:
     refused = _exposed(5.0, 1000.0).refusal()
     assert refused.reason is R.NO_RISK_LEFT
