@@ -8,6 +8,7 @@ import click
 
 from crupto_nautilus.cli.command import command
 from crupto_nautilus.cli.options import (
+    Amount,
     Names,
     catalog_option,
     check_window,
@@ -25,7 +26,7 @@ from crupto_nautilus.cli.output import Result
 @window_options
 @click.option(
     "--equity",
-    type=click.FloatRange(min=0, min_open=True, max=1e9),
+    type=Amount(min=0, min_open=True, max=1e9),
     default=300.0,
     show_default=True,
     help="Starting equity, USDT.",
@@ -50,7 +51,7 @@ from crupto_nautilus.cli.output import Result
 @click.option("--base", metavar="TIMEFRAME", help="Finest bars to use, such as 5m; default: the finest held.")
 @click.option(
     "--unlock-after-hours",
-    type=click.FloatRange(min=0),
+    type=Amount(min=0),
     default=24.0,
     show_default=True,
     help="A simulated operator unlocks a kill switch after so many hours; 0: never.",

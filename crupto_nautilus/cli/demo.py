@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from crupto_nautilus.cli.command import command
+from crupto_nautilus.cli.options import Amount
 from crupto_nautilus.cli.output import Result
 
 
@@ -21,7 +22,7 @@ from crupto_nautilus.cli.output import Result
 )
 @click.option(
     "--equity",
-    type=click.FloatRange(min=0, min_open=True, max=1e9),
+    type=Amount(min=0, min_open=True, max=1e9),
     default=10_000.0,
     show_default=True,
     help="Starting equity, USDT.",

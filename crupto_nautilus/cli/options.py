@@ -5,6 +5,7 @@ Times are UTC.  A window covers the bars that open at or after `--start` and bef
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,6 +64,17 @@ class Names(click.ParamType[tuple[str, ...]]):
             name = param.opts[0] if param else "the list"
             raise UsageError(f"{name} is empty", found=repr(value), expected="names separated by commas")
         return names
+
+
+class Amount(click.FloatRange):
+    """A number in a range; NaN, which click lets pass, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not in the range {self._describe_range()}.", param, ctx)
+        return float(number)
 
 
 def iso(ts_ns: int) -> str:

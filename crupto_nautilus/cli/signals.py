@@ -21,7 +21,8 @@ def signals(
 ) -> Result:
     """Print the raw output of one strategy's rule.
 
-    Each signal comes with the indicator values behind it.  Indicators start at the first bar of the catalog; --start and --end choose what is shown.
+    Each signal comes with the indicator values behind it.  Indicators start at the first bar of the catalog;
+    --start and --end choose what is shown.
     """
     from crupto_nautilus.cli.rules import signals as of_rule
     from risk.vocabulary import side_name

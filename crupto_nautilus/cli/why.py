@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crupto_nautilus.cli.command import command
-from crupto_nautilus.cli.options import When, iso, resolve_symbols, runs_option
+from crupto_nautilus.cli.options import Amount, When, iso, resolve_symbols, runs_option
 from crupto_nautilus.cli.output import Result, Table
 from crupto_nautilus.errors import UsageError
 
@@ -38,7 +38,7 @@ class Answer:
 @click.option("--trace", "trace_id", metavar="ID", help="STRATEGY/INSTRUMENT/TS: the chain of one signal.")
 @click.option("--symbol", help="With --at: what happened on one instrument around a moment.")
 @click.option("--at", "at_ns", type=When(), metavar="TIME", help="A moment, UTC.")
-@click.option("--hours", type=click.FloatRange(min=0.01), default=4.0, show_default=True, help="Around --at.")
+@click.option("--hours", type=Amount(min=0.01), default=4.0, show_default=True, help="Around --at.")
 @click.option(
     "--catalog",
     "catalog_dir",

@@ -200,7 +200,7 @@ class FakeVenue:
 
     def fetch_ohlcv(
         self, symbol: str, timeframe: str, since: int, limit: int, params: object
-    ) -> list[object]:
+    ) -> list[list[float]]:
         stamps = [(START_NS + hour * HOUR_NS) // 1_000_000 for hour in range(50)]
         return [[ts, 100.0, 101.0, 99.0, 100.5, 3.0] for ts in stamps if ts >= since][:limit]
 
