@@ -138,10 +138,10 @@ def _require_window(request: Request) -> None:
 
 
 def _windows(request: Request, span: int, until: int) -> Iterator[tuple[int, int]]:
-    """Yield [begin, end) windows on a fixed grid, so that a resumed download asks for the same pages."""
+    """Yield [begin, end) windows in time order."""
     begin = request.start_ns
     while begin < until:
-        end = min((begin // span + 1) * span, until)
+        end = min(begin + span, until)
         yield begin, end
         begin = end
 

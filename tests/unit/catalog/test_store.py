@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,14 @@ def test_labels_are_not_mixed_in_one_source(catalog: Catalog) -> None:
 
     with pytest.raises(ConflictingRows, match="spot-as-perp data would be mixed"):
         add(catalog, bars(10, 10), label="spot-as-perp")
+
+
+def test_two_writers_at_once_lose_nothing(catalog: Catalog) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda k: add(Catalog(catalog.path), bars(k * 20, 40)), range(8)))
+
+    read = Catalog(catalog.path).bars(BTC, 5)
+    assert (read.close == bars(0, 180)["close"]).all()
 
 
 @pytest.mark.parametrize("step", ["part", "manifest"])
