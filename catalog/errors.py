@@ -2,6 +2,7 @@
 
 CatalogError (ValueError)
     UnknownInstrument       a name that is not in the catalog, or that is no instrument name
+    MissingFile             a path without a file of market data
     UnreadableFile          a file that is not what its name says: corrupt, missing columns, odd time stamps
     ConflictingRows         an import that would change values already held
     BrokenData              a range that may not be used until a repair is named
@@ -26,6 +27,10 @@ class CatalogError(ValueError):
 
 class UnknownInstrument(CatalogError):
     """A name the catalog does not hold, or that follows none of the known forms."""
+
+
+class MissingFile(CatalogError):
+    """A path at which there is no file of market data."""
 
 
 class UnreadableFile(CatalogError):

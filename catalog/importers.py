@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.errors import CatalogError, UnreadableFile
+from catalog.errors import CatalogError, MissingFile, UnreadableFile
 from catalog.names import EXPECTED, SUFFIXES, Subject, stand_in, subject_of
 from catalog.quality import Finding, check_source, summarise
 from catalog.schema import Kind
@@ -73,6 +73,8 @@ def import_paths(
 
     Raises
     ------
+    MissingFile
+        If a path holds no file of market data.
     UnreadableFile
         If a file named by the caller cannot be read; files found in a folder that are no market data are
         skipped and reported, damaged ones raise.
@@ -142,12 +144,12 @@ def _files(paths: Iterable[Path]) -> Iterable[tuple[Path, bool]]:
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.name.endswith(SUFFIXES) and p.is_file())
             if not inside:
-                raise UnreadableFile(f"{path} holds no market data", expected=EXPECTED)
+                raise MissingFile(f"{path} holds no market data", expected=EXPECTED)
             yield from ((file, False) for file in inside)
         elif path.name.endswith(SUFFIXES):
             yield path, True
         else:
-            raise UnreadableFile(
+            raise MissingFile(
                 f"{path} cannot be imported",
                 found="no such file" if not path.exists() else f"a {path.suffix or 'nameless'} file",
                 expected=EXPECTED,

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from catalog.errors import UnreadableFile
+from catalog.errors import MissingFile, UnreadableFile
 from catalog.schema import TIME, VALUES, Columns, Kind
 from catalog.timeframes import Ints
 
@@ -57,7 +57,7 @@ def read_table(path: Path, kind: Kind) -> Table:
     Raises
     ------
     UnreadableFile
-        If the file is missing, damaged, empty, lacks columns, or holds text where numbers must be.
+        If the file is damaged, empty, lacks columns, or holds text where numbers must be.
     """
     frame, origin = _parquet(path) if path.suffix == ".parquet" else _csv(path)
     names = _match(path, kind, [str(name) for name in frame.columns])
@@ -193,5 +193,5 @@ def _separator(path: Path) -> str:
     return max(",;\t|", key=header.count)
 
 
-def _missing(path: Path) -> UnreadableFile:
-    return UnreadableFile(f"there is no file {path}", remedy="check the path")
+def _missing(path: Path) -> MissingFile:
+    return MissingFile(f"there is no file {path}", remedy="check the path")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalog.errors import CatalogError, ConflictingRows, UnreadableFile
+from catalog.errors import CatalogError, ConflictingRows, MissingFile, UnreadableFile
 from catalog.importers import import_paths
 from catalog.names import Subject, subject_of
 from catalog.schema import BAR_COLUMNS, TIME, Kind
@@ -277,10 +277,10 @@ def test_missing_paths_and_other_files_are_refused(catalog: Catalog, tmp_path: P
         (tmp_path / "notes.txt", ".txt"),
         (tmp_path / "empty", ""),
     ):
-        with pytest.raises(UnreadableFile) as refused:
+        with pytest.raises(MissingFile) as refused:
             import_paths(catalog, [path])
         assert text in refused.value.found
-    with pytest.raises(UnreadableFile, match="there is no file"):
+    with pytest.raises(MissingFile, match="there is no file"):
         import_paths(catalog, [tmp_path / FILE])
 
 
