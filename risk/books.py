@@ -56,9 +56,6 @@ class Books:
         self.reservations: dict[str, Reservation] = {}
         self._intents: dict[Key, Reservation] = {}  # the last plan of each key, for fills that come late
 
-    # --- readings
-    # ------------------------------------------------------------------------------------------
-
     @property
     def unrealised_usd(self) -> float:
         """PnL of the open positions at mark."""
@@ -147,9 +144,6 @@ class Books:
             return None
         return liquidation_price(position.side, position.average_price, self.leverage_cap, maintenance_margin)
 
-    # --- reservations
-    # --------------------------------------------------------------------------------------
-
     def reserve(self, plan: TradePlan) -> None:
         """Hold the risk and the room of an approved plan until its entry is over."""
         signal, costs = plan.signal, plan.costs
@@ -176,9 +170,6 @@ class Books:
     def entry_done(self, entry: EntryDone) -> bool:
         """Release the reservation of an entry that is over."""
         return self.release(entry.trace_id)
-
-    # --- bookings
-    # ------------------------------------------------------------------------------------------
 
     def apply(self, fill: Fill) -> Trade | None:
         """Book a fill; return the trade if the position became flat with it."""
@@ -310,9 +301,6 @@ class Books:
         position.stop_working = protection.stop_price > 0.0
         if position.stop_working:
             position.stop_price = protection.stop_price
-
-    # --- restart
-    # -------------------------------------------------------------------------------------------
 
     _SCALARS = (
         "start_balance",

@@ -90,9 +90,6 @@ class RiskDesk:
         self._refresh_ns: int | None = None
         self._changes: deque[SafeMode] = deque()
 
-    # --- market events
-    # -------------------------------------------------------------------------------------
-
     def on_instant(self, instant: Instant) -> None:
         """Take over a whole instant: prices, marks, correlation bars, and a sample of equity (hot path)."""
         market, ts = self.market, instant.ts_event
@@ -122,9 +119,6 @@ class RiskDesk:
         paid = self.books.settle_funding(funding, price)
         self._sample(funding.ts_event, self.risk_equity)
         return paid
-
-    # --- decisions
-    # -----------------------------------------------------------------------------------------
 
     def decide(
         self,
@@ -177,9 +171,6 @@ class RiskDesk:
         if self.books.release(trace_id):
             self._recompute(self.market.ts_event)
 
-    # --- execution events
-    # ----------------------------------------------------------------------------------
-
     def on_fill(self, fill: Fill) -> Trade | None:
         """Book a fill, sample equity, and return the trade that it closed."""
         trade = self.books.apply(fill)
@@ -198,8 +189,9 @@ class RiskDesk:
         if self.books.entry_done(entry):
             self._recompute(entry.ts_event)
 
-    # --- readings
-    # ------------------------------------------------------------------------------------------
+    def restart_window(self, ts: int) -> None:
+        """Begin a new 72 h window at the present risk equity (after an unlock)."""
+        self.guard.restart_window(ts, self.risk_equity)
 
     @property
     def risk_equity(self) -> float:
@@ -260,9 +252,6 @@ class RiskDesk:
         """Return the oldest change of safe mode (entered, changed, left) that was not taken yet."""
         return self._changes.popleft() if self._changes else None
 
-    # --- restart
-    # -------------------------------------------------------------------------------------------
-
     def state(self) -> dict[str, Any]:
         """Return what must survive a restart as JSON-able values.
 
@@ -298,9 +287,6 @@ class RiskDesk:
         )
         self._look()
         self._refresh_ns = state["refresh_ns"]
-
-    # --- inside
-    # --------------------------------------------------------------------------------------------
 
     def _risk_equity(self, equity: float) -> float:
         if self.virtual_equity is None:

@@ -72,9 +72,6 @@ class PortfolioController:
         self._base = (0.0, 0.0, 0.0)
         self._book: list[Exposure] = []
 
-    # --- one evaluation of the book
-    # ------------------------------------------------------------------------
-
     def begin_cycle(self, risk_pct: float = 0.0, gross_pct: float = 0.0, net_pct: float = 0.0) -> None:
         """Forget the registered positions; the arguments are exposure that is not registered one by one."""
         self._base = (max(0.0, risk_pct), max(0.0, gross_pct), net_pct)
@@ -120,9 +117,6 @@ class PortfolioController:
     def update_correlation(self, a: str, b: str, value: float, ts: int) -> float:
         """Offer a correlation; return what is stored afterwards (throttled, see `CorrelationBook.update`)."""
         return self.correlations.update(a, b, value, ts)
-
-    # --- concentration
-    # -------------------------------------------------------------------------------------
 
     def signed_correlation(self, one: Exposure, other: Exposure) -> float:
         """Return sign * sign * correlation of two positions (1 or -1 on the same instrument)."""

@@ -109,6 +109,21 @@ def test_coarser_bars_serve_where_5m_bars_are_missing() -> None:
     assert book.measure(A, B) == pytest.approx(expected, abs=1e-9)
 
 
+def test_long_history_read_in_pieces_keeps_the_newest_window() -> None:
+    driver = walk(1, 2_000)
+    returns = {A: driver, B: walk(2, 2_000, 0.7, driver)}
+    prices = {name: 100.0 * np.exp(np.cumsum(r)) for name, r in returns.items()}
+    book, ts = CorrelationBook(RiskSettings()), T0
+    for k in range(2_000):
+        ts += 5 * MINUTE_NS
+        bars = tuple(Bar(name, 5, ts, 1.0, 1.0, 1.0, float(p[k]), 1.0) for name, p in sorted(prices.items()))
+        book.on_instant(Instant(ts, {5: bars}))
+        if k % 100 == 0:
+            book.measure(A, B)
+    expected = np.corrcoef(returns[A][-288:], returns[B][-288:])[0, 1]
+    assert book.measure(A, B) == pytest.approx(expected, abs=1e-9)
+
+
 def test_price_that_does_not_move_has_no_correlation() -> None:
     book = CorrelationBook(RiskSettings())
     feed(book, {A: np.zeros(300), B: walk(2, 300)})

@@ -114,6 +114,16 @@ def test_virtual_equity_sizes_trades_and_follows_the_run_s_own_profit() -> None:
     assert world.desk.snapshot()["equity"] == pytest.approx(10_000.0 + trade.net_usd)
 
 
+def test_unlock_starts_the_new_window_at_risk_equity() -> None:
+    world = World(equity=10_000.0, virtual_equity=300.0).step()
+    world.enter()
+    world.step({BTC: 80.0})
+    assert world.desk.guard.drawdown_72h_pct < -3.5
+    world.desk.restart_window(world.ts)
+    assert world.desk.guard.drawdown_72h_pct == 0.0
+    assert world.desk.guard.peak_72h == world.desk.risk_equity < 300.0
+
+
 def test_virtual_equity_is_never_above_the_venue_s() -> None:
     world = World(equity=200.0, virtual_equity=300.0).step()
     assert world.desk.risk_equity == 200.0

@@ -143,8 +143,6 @@ class Play:
             change = self.world.desk.take_safe_mode_change()
             self.log.append(repr(change))
 
-    # --- what must hold ------------------------------------------------------------------------------------
-
     def check_approval(self, plan: TradePlan) -> None:
         limits = self.world.desk.settings
         assert plan.quantity > 0.0
