@@ -27,13 +27,12 @@ def db() -> None:
 )
 def info(*, runs_dir: Path, url: str | None) -> Result:
     """Tell where the journal is, its schema version and what it holds."""
-    from sqlalchemy import func, select
     from sqlalchemy.engine import make_url
 
+    from crupto_nautilus.journal import maintenance
     from crupto_nautilus.journal.database import default_url, journal_url
     from crupto_nautilus.journal.journal import Journal
     from crupto_nautilus.journal.migrate import shipped
-    from crupto_nautilus.journal.schema import METADATA
 
     address = url or default_url(runs_dir)
     parsed = journal_url(address) if url else make_url(address)
@@ -43,26 +42,23 @@ def info(*, runs_dir: Path, url: str | None) -> Result:
             f"there is no journal at {file}",
             found="no such file",
             expected="a journal made by a run",
-            remedy="`crupto backtest` makes one beside its runs; CRUPTO_DB_URL names another database",
+            remedy="run with CRUPTO_DB_URL set, or name the database with --url",
         )
     newest = max(step.version for step in shipped())
     with Journal(address) as journal:
-        version = journal.version()
-        with journal.reading() as connection:
-            counts = (
-                {
-                    name: int(connection.execute(select(func.count()).select_from(table)).scalar() or 0)
-                    for name, table in METADATA.tables.items()
-                }
-                if version
-                else {}
-            )
-        shown = journal.url
-    size = file.stat().st_size if file is not None else None
-    data = {"url": shown, "schema_version": version, "newest_version": newest, "bytes": size, "rows": counts}
-    table = Table("", ("table", "rows"), tuple((k, str(n)) for k, n in counts.items()), frozenset({"rows"}))
-    head = f"{shown}\nschema version {version} (this program: {newest})"
-    return Result(data, (head if size is None else f"{head}, {size / 1e6:.1f} MB", table))
+        held = maintenance.info(journal)
+    data = {
+        "url": held.url,
+        "schema_version": held.version,
+        "newest_version": newest,
+        "bytes": held.size_bytes,
+        "rows": held.rows,
+    }
+    rows = tuple((name, str(count)) for name, count in held.rows.items())
+    head = (
+        f"{held.url}\nschema version {held.version} (this program: {newest}), {held.size_bytes / 1e6:.1f} MB"
+    )
+    return Result(data, (head, Table("", ("table", "rows"), rows, frozenset({"rows"}))))
 
 
 db.add_command(info)

@@ -42,4 +42,5 @@ def run_desk(options: BacktestOptions) -> Result:
     report_path = path / "report.html"
     data = {"run": folder.run_id, "path": path, "report": report_path, "summary": summary}
     last = f"run     {path}\nreport  {report_path}\nwhy     crupto why {path}"
-    return Result(data, (*blocks(summary), last))
+    notes = ["the market is SYNTHETIC: this result says nothing about a real one"]
+    return Result(data, (*blocks(summary), *(notes if "synthetic" in summary["data_labels"] else ()), last))
