@@ -20,7 +20,7 @@ from crupto_nautilus.reports.words import number
 
 _WIDTH = 1000.0
 _COLUMNS = 800
-_TICKS_Y = 4
+_TICKS_Y = 5
 _TICKS_X = 5
 
 

@@ -179,7 +179,7 @@ def _lines(lines: tuple[str, ...]) -> str:
 def known_limits(folder: RunFolder, summary: Summary) -> str:
     """Return what this run cannot show."""
     facts = folder.facts
-    lines = list(facts.notes)
+    lines = [note[:1].upper() + note[1:] for note in facts.notes]
     labels = set(summary["data_labels"])
     if "synthetic" in labels:
         lines.append(
@@ -200,7 +200,7 @@ def known_limits(folder: RunFolder, summary: Summary) -> str:
         lines.append("Fills come from bars: the path inside a bar is assumed, and there is no order queue.")
     lines += [
         "Slippage is a model (half spread, impact by volume, latency), not a measurement.",
-        "The intervals take trades as independent; trades that overlap in time are not, so the truth is wider.",
+        "The intervals take trades as independent; trades that overlap in time are not: the truth is wider.",
         "Sharpe and Sortino are annualised from daily equity; over short windows they mean little.",
         "A past window promises nothing. This is no investment advice.",
     ]

@@ -51,8 +51,8 @@ def _badges(folder: RunFolder, summary: Summary, report: VerifyReport) -> str:
     badges.append(("", "costs on") if folder.facts.costs == "on" else ("bad", "costs OFF: not comparable"))
     coverage = summary["funding_coverage_pct"]
     if coverage is not None:
-        tone = "good" if coverage >= 99 else "warn"
-        badges.append((tone, f"funding coverage {percent(coverage, 1, sign=False)}"))
+        known = f"funding coverage {percent(coverage, 1, sign=False)}" if coverage else "no funding data"
+        badges.append(("good" if coverage >= 99 else "warn", known))
     badges.append(("", f"{folder.facts.mode}, paper money"))
     return "".join(f'<li class="{tone}">{escape(text)}</li>' for tone, text in badges)
 
@@ -159,8 +159,8 @@ def _hold_note(summary: Summary) -> str:
 def _lock_bands(folder: RunFolder) -> list[Band]:
     bands: list[Band] = []
     rows = rows_of(folder.table("states"))
-    ends = [row.ts_event for row in rows[1:]] + [folder.facts.end_ns]
-    for row, end in zip(rows, ends, strict=True):
+    ends = [*(row.ts_event for row in rows[1:]), folder.facts.end_ns]
+    for row, end in zip(rows, ends, strict=False):  # without a state there is one end too many
         if row.mode != "ACTIVE":
             style = "halted" if row.mode == "HALTED" else "locked"
             bands.append(Band(row.ts_event, end, style, f"{row.reason or row.mode}: {row.detail}"))
@@ -178,7 +178,8 @@ def strategies(summary: Summary) -> str:
         "<Strategy", "Signals", "Approved", "Trades", "Wins", "Profit|factor", "Mean|R",
         "95 % interval|of mean R", "Sum|R", "Net|USDT", "Drawdown|of equity", "In the|market",
     )  # fmt: skip
-    total = ("closed trades", *_figures(summary), money(summary["closed"]["net_usd"]), "", "")
+    net = summary["closed"]["net_usd"]
+    total = ("closed trades", *_figures(summary), toned(net, money(net)), "", "")
     points = [
         Estimate(
             name,

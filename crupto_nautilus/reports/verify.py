@@ -25,6 +25,7 @@ CHECKS: tuple[Callable[[Context], Check], ...] = (
     records.traces,
     limits.approvals,
     limits.entries,
+    limits.samples,
     limits.drift,
     states.desk_state,
     states.loss_limits,

@@ -14,16 +14,8 @@ from crupto_nautilus.reports.benchmark import benchmark_columns
 from crupto_nautilus.reports.facts import InstrumentFacts, RunFacts
 from crupto_nautilus.reports.rows import to_table
 from crupto_nautilus.reports.run_folder import RunFolder, RunWriter
-from tests.fakes.tiny_desk import (
-    BASE,
-    INSTRUMENTS,
-    LIMITS,
-    MAKER,
-    START_NS,
-    STRATEGIES,
-    TAKER,
-    TinyDesk,
-)
+from tests.fakes.tiny_desk import TinyDesk
+from tests.fakes.tiny_market import BASE, INSTRUMENTS, LIMITS, MAKER, START_NS, STRATEGIES, TAKER
 
 
 def run_facts(desk: TinyDesk, run_id: str = "sample", **changes: object) -> RunFacts:

@@ -166,6 +166,24 @@ class _Walk:
         yield from _above("rebuilt net exposure", abs(net), limits.max_net_exposure_pct + _tolerance(net))
 
 
+def samples(context: Context) -> Check:
+    """The net exposure of each sample is that of the positions at the sample's own unrealised PnL."""
+    walk = _Walk(context)
+    violations: list[str] = []
+    compared = 0
+    for event in timeline(context.folder, _BOOK):
+        row = event.row
+        if event.table != "equity":
+            walk.apply(event)
+        elif not walk.pending and not context.folder.facts.virtual_asset:
+            compared += 1
+            net = 100.0 * walk.net_usd(row.equity) / row.equity
+            if abs(net - row.net_pct) > _tolerance(net):
+                written = f"net exposure is written as {row.net_pct:.4f} %"
+                violations.append(f"{when(row.ts_event)}: {written}, rebuilt {net:.4f} %")
+    return answer("samples", f"{compared:,} samples without a pending entry", violations)
+
+
 def _tolerance(value: float) -> float:
     return _AGREEMENT * (1.0 + abs(value))
 
@@ -234,8 +252,12 @@ def drift(context: Context) -> Check:
     episodes: list[_Episode] = []
     open_episode: dict[str, _Episode] = {}
     previous: Any = None
-    for event in timeline(context.folder, ("equity", "decisions")):
+    roles: list[str] = []  # of the fills since the sample before
+    for event in timeline(context.folder, ("fills", "equity", "decisions")):
         row = event.row
+        if event.table == "fills":
+            roles.append(row.role)
+            continue
         if event.table == "decisions":
             if row.approved:
                 violations += _approved_in_drift(row, open_episode, previous)
@@ -246,12 +268,13 @@ def drift(context: Context) -> Check:
                 open_episode.pop(name, None)
             elif episode is None:
                 open_episode[name] = _Episode(
-                    name, limit, _cause(previous, row), row.ts_event, row.ts_event, value
+                    name, limit, _cause(previous, row, roles), row.ts_event, row.ts_event, value
                 )
                 episodes.append(open_episode[name])
             else:
                 episode.last, episode.worst = row.ts_event, max(episode.worst, value)
         previous = row
+        roles.clear()
     notes = [str(episode) for episode in episodes]
     return answer("drift", f"{len(episodes)} times a limit was passed without an entry", violations, notes)
 
@@ -280,14 +303,16 @@ def _measures(limits: RiskSettings, row: Any) -> tuple[tuple[str, float, float],
     )
 
 
-def _cause(before: Any, now: Any) -> str:
+def _cause(before: Any, now: Any, roles: list[str]) -> str:
     """Name what changed since the sample before."""
     if before is None:
         return "at the start"
     if now.effective_cap_pct < before.effective_cap_pct - PCT_TOLERANCE:
         return "the effective cap fell (correlation safe mode)"
-    if now.cause == "fill":
-        return "a fill and its costs changed the book"
+    if any(role != "entry" for role in roles):
+        return "an exit closed what had balanced or carried it"
+    if roles:
+        return "an entry filled after prices had moved, or its costs lowered equity"
     return "equity fell" if now.equity < before.equity else "prices moved"
 
 

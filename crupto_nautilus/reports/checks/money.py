@@ -12,6 +12,7 @@ from crupto_nautilus.reports.ledger import Ledger, Position, rebuild, timeline
 from crupto_nautilus.reports.metrics import summarise
 
 _RELATIVE = 1e-6
+_MARK_TO_CLOSE = 0.005
 
 
 def equity(context: Context) -> Check:
@@ -128,11 +129,26 @@ def change(context: Context) -> Check:
     violations = []
     if not near(changed, total, MONEY_TOLERANCE):
         violations.append(f"equity changed by {changed:.8f}, the parts sum to {total:.8f} USDT")
-    if points and not held and not near(unrealised, 0.0):
-        violations.append(f"unrealised PnL {unrealised:.8f} at the end without a position")
+    at_close, slack = _at_last_close(context, list(held))
+    if points and not near(unrealised, at_close, MONEY_TOLERANCE + slack):
+        violations.append(
+            f"unrealised PnL {unrealised:.8f} at the end, at the last closes {at_close:.8f} USDT"
+        )
     parts = f"closed {closed:+.6f} + open {booked + unrealised:+.6f} = {total:+.6f} USDT"
     detail = f"{parts}, change of equity {changed:+.6f}"
     return answer("change of equity", detail, violations)
+
+
+def _at_last_close(context: Context, held: list[Position]) -> tuple[float, float]:
+    """Return unrealised PnL at the last closes, and how far a mark price may be from a close."""
+    unrealised = slack = 0.0
+    for position in held:
+        facts = context.instruments.get(position.instrument)
+        if facts is None or facts.last_close is None:
+            return 0.0, float("inf")
+        unrealised += (facts.last_close - position.average_price) * position.side * position.quantity
+        slack += _MARK_TO_CLOSE * position.quantity * facts.last_close
+    return unrealised, slack
 
 
 def summary(context: Context) -> Check:
