@@ -1,4 +1,4 @@
-"""Per-trade, portfolio, gross, net, correlation and safe mode: each limit shrinks a size, and each one refuses.
+"""Per-trade, portfolio, gross, net, correlation, safe mode: each limit shrinks a size, and each one refuses.
 
 With `shrink_to_fit` a limit refuses a size that it takes below the minimum, without it whatever does not fit.
 """
