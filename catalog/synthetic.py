@@ -61,8 +61,8 @@ class Path:
 
 QUIET = Phase(4.5, 0.0, 0.55, 5.0, 0.6)
 WILD = Phase(4.0, 0.0, 1.6, 2.5, 1.6)
-UP = Phase(4.0, 0.035, 0.95)
-DOWN = Phase(4.0, -0.035, 1.0)
+UP = Phase(4.0, 0.02, 0.95)
+DOWN = Phase(4.0, -0.02, 1.0)
 PANIC = Phase(0.25, -0.60, 3.2, 0.0, 2.0)
 REBOUND = Phase(0.75, 0.05, 2.4, 0.0, 2.0)
 
