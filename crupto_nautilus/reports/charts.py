@@ -20,6 +20,8 @@ from crupto_nautilus.reports.words import number
 
 _WIDTH = 1000.0
 _COLUMNS = 800
+_STRIP_COLUMNS = 240
+_STRIP_SAMPLES = 12
 _TICKS_Y = 5
 _TICKS_X = 5
 
@@ -101,7 +103,7 @@ def time_ticks(window: Window) -> list[tuple[float, str]]:
         hours = max(1, round(days * 24 / _TICKS_X))
         dates, form = pd.date_range(start.floor("h"), end, freq=f"{hours}h"), "%d %b %H:%M"
     positions = [((date - start) / (end - start), date.strftime(form)) for date in dates]
-    return [(p, label) for p, label in positions if 0.0 <= p <= 0.96]
+    return [(max(p, 0.0), label) for p, label in positions if -0.01 <= p <= 0.96]
 
 
 def time_chart(
@@ -185,22 +187,23 @@ def _frame(svg: str, labels: str, height: int, label: str) -> str:
 
 
 def strip(ts: Sequence[int], labels: Sequence[str], window: Window, *, name: str) -> str:
-    """Return labels over time as a strip; each column shows the label in force at its middle."""
-    columns = int(_WIDTH)
-    edges = np.linspace(window.start, window.end, columns + 1)
+    """Return labels over time as a strip; each of its 240 columns shows the label that held longest in it."""
+    samples = _STRIP_COLUMNS * _STRIP_SAMPLES
+    edges = np.linspace(window.start, window.end, samples + 1)
     middles = (edges[:-1] + edges[1:]) / 2
-    at = np.searchsorted(np.asarray(ts, dtype=np.float64), middles, side="right") - 1
-    shown = ["unknown" if index < 0 else labels[index] for index in at]
+    names = ["unknown", *dict.fromkeys(label for label in labels if label != "unknown")]
+    codes = np.array([0, *(names.index(label) for label in labels)])
+    at = codes[np.searchsorted(np.asarray(ts, dtype=np.float64), middles, side="right")]
+    columns = at.reshape(_STRIP_COLUMNS, _STRIP_SAMPLES)
+    shown = np.array([(columns == code).sum(axis=1) for code in range(len(names))]).argmax(axis=0)
     paths: dict[str, list[str]] = {}
-    start = 0
-    for column in range(1, columns + 1):
-        if column == columns or shown[column] != shown[start]:
-            width = column - start
-            paths.setdefault(shown[start], []).append(f"M{start} 0h{width}v20h-{width}z")
-            start = column
+    starts = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), _STRIP_COLUMNS]
+    for start, end in pairwise(starts):
+        width = end - start
+        paths.setdefault(names[shown[start]], []).append(f"M{start} 0h{width}v20h-{width}z")
     svg = "".join(f'<path class="regime-{escape(key)}" d="{"".join(d)}"/>' for key, d in paths.items())
     return (
-        f'<svg class="strip" viewBox="0 0 {columns} 20" preserveAspectRatio="none" role="img" '
+        f'<svg class="strip" viewBox="0 0 {_STRIP_COLUMNS} 20" preserveAspectRatio="none" role="img" '
         f'aria-label="regimes of {escape(name)}">{svg}</svg>'
     )
 

@@ -8,7 +8,7 @@ in `problems`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,11 +38,14 @@ class Event(NamedTuple):
     row: Any  # named tuple with the table's columns
 
 
-def timeline(folder: RunFolder, tables: Iterable[str]) -> list[Event]:
-    """Return the rows of several tables in one order: time, recording order, order of `tables`."""
+def timeline(rows: Callable[[str], list[Any]], tables: Iterable[str]) -> list[Event]:
+    """Return the rows of several tables in one order: time, recording order, order of `tables`.
+
+    `rows` gives the rows of a table as named tuples.
+    """
     events: list[tuple[int, int, int, Event]] = []
     for rank, name in enumerate(tables):
-        for row in rows_of(folder.table(name)):
+        for row in rows(name):
             events.append((row.ts_event, row.seq, rank, Event(row.ts_event, row.seq, name, row)))
     events.sort(key=lambda item: item[:3])
     return [item[3] for item in events]
@@ -197,7 +200,7 @@ def size_steps(facts: RunFacts) -> dict[str, float]:
 def rebuild(folder: RunFolder) -> Ledger:
     """Return the books after the last event of a run."""
     ledger = Ledger(folder.facts.starting_equity, size_steps(folder.facts))
-    for event in timeline(folder, ("fills", "funding")):
+    for event in timeline(lambda name: rows_of(folder.table(name)), ("fills", "funding")):
         if event.table == "fills":
             ledger.apply_fill(event.row)
         else:

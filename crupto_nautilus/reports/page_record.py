@@ -90,7 +90,10 @@ def regimes(folder: RunFolder, summary: Summary) -> str:
     ]
     head = ("<Instrument", *(f"{text}|% of time" for text in REGIMES.values()))
     body = f'<ul class="legend">{legend}</ul>{rows}{strip_axis(window)}{table(head, shares_of)}'
-    lead = "What the desk took each market for, from 1h bars; it decides which strategies may trade there."
+    lead = (
+        "What the desk took each market for, from 1h bars; it decides which strategies may trade. In a long "
+        "window a column shows what held longest in it."
+    )
     return section("Market regimes", body, lead)
 
 

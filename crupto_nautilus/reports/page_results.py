@@ -20,6 +20,7 @@ from crupto_nautilus.reports.verify import VerifyReport
 from crupto_nautilus.reports.words import LABELS, coin, count, interval, money, number, percent, stamp
 
 Summary = Mapping[str, Any]
+_APART = 3.0
 
 
 def header(folder: RunFolder, summary: Summary, report: VerifyReport) -> str:
@@ -97,18 +98,18 @@ def curves(folder: RunFolder, summary: Summary, hold: Benchmark | None) -> str:
     window = Window(facts.start_ns, facts.end_ns)
     ts = np.concatenate(([facts.start_ns], ints(frame, "ts_event")))
     values = np.concatenate(([facts.starting_equity], floats(frame, "equity")))
-    lines = [Line(ts, values, "desk")]
-    if hold is not None:
-        lines.insert(0, Line(hold.ts, hold.equity, "hold"))
+    desk = Line(ts, values, "desk")
+    beside = [] if hold is None else [Line(hold.ts, hold.equity, "hold")]
+    # A benchmark that moved far more than the desk would flatten the curve of the desk: a chart of its own.
+    apart = hold is not None and float(np.ptp(hold.equity)) > _APART * max(float(np.ptp(values)), 1e-9)
     bands = _lock_bands(folder)
-    equity = time_chart(
-        lines,
-        window,
-        height=300,
-        label="equity in USDT over time",
-        bands=bands,
-        baseline=facts.starting_equity,
-    )
+    label, base = "equity in USDT over time", facts.starting_equity
+    shown = [desk] if apart else [*beside, desk]
+    equity = time_chart(shown, window, height=300, label=label, bands=bands, baseline=base)
+    if apart:
+        equity += "<h3>Beside buy-and-hold</h3>" + time_chart(
+            [*beside, desk], window, height=150, label=f"{label}, beside buy-and-hold", baseline=base
+        )
     drawdown = time_chart(
         [Line(ts, drawdown_pct(values), "bad")],
         window,

@@ -49,6 +49,8 @@ EXITS: dict[str, str] = {
     "target_2": "the last target was reached",
     "time_stop": "held for as long as the rule allows",
     "trail": "the trailing stop lay beyond the market",
+    "basis_reverted": "the contract was back at its usual distance from spot",
+    "funding_normal": "the funding rate was back to an ordinary one",
     "stop_passed": "the stop could not be moved to where it had to be",
     "unprotected": "no stop could be placed, so the position was closed",
     "kill_switch": "closed by the kill switch",

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from crupto_nautilus.reports.facts import InstrumentFacts
-from crupto_nautilus.reports.ledger import rows_of, size_steps
+from crupto_nautilus.reports.ledger import Event, Ledger, rebuild, rows_of, size_steps, timeline
 from crupto_nautilus.reports.run_folder import RunFolder
 from risk.settings import RiskSettings
 
@@ -60,6 +60,7 @@ class Context:
 
     folder: RunFolder
     _rows: dict[str, list[Any]] = field(default_factory=dict)
+    _timelines: dict[tuple[str, ...], list[Event]] = field(default_factory=dict)
 
     @cached_property
     def limits(self) -> RiskSettings:
@@ -86,6 +87,18 @@ class Context:
         if rows is None:
             rows = self._rows[table] = rows_of(self.folder.table(table))
         return rows
+
+    def timeline(self, *tables: str) -> list[Event]:
+        """Rows of several tables in the order in which they happened, sorted once."""
+        events = self._timelines.get(tables)
+        if events is None:
+            events = self._timelines[tables] = timeline(self.rows, tables)
+        return events
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The books after the last event; read it only."""
+        return rebuild(self.folder)
 
     @cached_property
     def signals(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crupto_nautilus.reports.checks.base import PCT_TOLERANCE, Check, Context, answer, when
-from crupto_nautilus.reports.ledger import Ledger, Position, timeline
+from crupto_nautilus.reports.ledger import Ledger, Position
 from crupto_nautilus.reports.schema import SNAPSHOT_COLUMNS
 from risk.settings import RiskSettings
 
@@ -25,7 +25,7 @@ def approvals(context: Context) -> Check:
     """No governance limit is exceeded by what was approved, on the written and on the rebuilt book."""
     walk = _Walk(context)
     violations: list[str] = []
-    for event in timeline(context.folder, _BOOK):
+    for event in context.timeline(*_BOOK):
         if event.table == "decisions" and event.row.approved:
             faults = list(_approval_faults(context, event.row))
             walk.apply(event)
@@ -171,7 +171,7 @@ def samples(context: Context) -> Check:
     walk = _Walk(context)
     violations: list[str] = []
     compared = 0
-    for event in timeline(context.folder, _BOOK):
+    for event in context.timeline(*_BOOK):
         row = event.row
         if event.table != "equity":
             walk.apply(event)
@@ -194,7 +194,7 @@ def entries(context: Context) -> Check:
     violations: list[str] = []
     notes: list[str] = []
     completed = 0
-    for event in timeline(context.folder, _BOOK):
+    for event in context.timeline(*_BOOK):
         walk.apply(event)
         row = event.row
         if event.table != "entries" or not row.filled:
@@ -253,7 +253,7 @@ def drift(context: Context) -> Check:
     open_episode: dict[str, _Episode] = {}
     previous: Any = None
     roles: list[str] = []  # of the fills since the sample before
-    for event in timeline(context.folder, ("fills", "equity", "decisions")):
+    for event in context.timeline("fills", "equity", "decisions"):
         row = event.row
         if event.table == "fills":
             roles.append(row.role)

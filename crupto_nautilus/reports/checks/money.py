@@ -8,7 +8,7 @@ from typing import Any
 
 from crupto_nautilus.reports.checks.base import MONEY_TOLERANCE, Check, Context, answer, near, when
 from crupto_nautilus.reports.errors import RunFolderError
-from crupto_nautilus.reports.ledger import Ledger, Position, rebuild, timeline
+from crupto_nautilus.reports.ledger import Ledger, Position
 from crupto_nautilus.reports.metrics import summarise
 
 _RELATIVE = 1e-6
@@ -24,7 +24,7 @@ def equity(context: Context) -> Check:
     samples: list[Any] = []
     states = [_state(ledger, leverage)]
     instant = None
-    for event in [*timeline(context.folder, ("fills", "funding", "equity")), None]:
+    for event in [*context.timeline("fills", "funding", "equity"), None]:
         if event is None or event.ts_event != instant:
             # Several things may happen in one instant: a sample agrees with the books between two of them.
             for row in samples:
@@ -65,7 +65,7 @@ def _sample_faults(row: Any, states: list[tuple[float, float]]) -> Iterator[str]
 
 def bookings(context: Context) -> Check:
     """Nothing is booked that cannot be: exits within the position, funding on what is held at its rate."""
-    ledger = rebuild(context.folder)
+    ledger = context.ledger
     detail = f"{len(context.rows('fills')):,} fills, {len(context.rows('funding')):,} fundings"
     return answer("bookings", detail, ledger.problems)
 
@@ -73,7 +73,7 @@ def bookings(context: Context) -> Check:
 def trades(context: Context) -> Check:
     """The trades that were written are those that the fills make, each with its costs and its R."""
     rebuilt: dict[str, list[Position]] = defaultdict(list)
-    for position in rebuild(context.folder).closed:
+    for position in context.ledger.closed:
         rebuilt[position.trace_id].append(position)
     violations = []
     for row in context.rows("trades"):
@@ -121,7 +121,7 @@ def change(context: Context) -> Check:
     """Net PnL of the trades, plus what open positions booked and show, is the change of equity."""
     facts, points = context.folder.facts, context.rows("equity")
     closed = sum(row.net_usd for row in context.rows("trades"))
-    held = rebuild(context.folder).open.values()
+    held = context.ledger.open.values()
     booked = sum(position.net_usd for position in held)
     unrealised = points[-1].unrealised_pnl if points else 0.0
     changed = (points[-1].equity if points else facts.starting_equity) - facts.starting_equity

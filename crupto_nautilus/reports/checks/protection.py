@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crupto_nautilus.reports.checks.base import Check, Context, answer, when
-from crupto_nautilus.reports.ledger import Key, Ledger, timeline
+from crupto_nautilus.reports.ledger import Key, Ledger
 from risk.vocabulary import MINUTE_NS
 
 _ENDED = ("rejected", "denied", "canceled", "expired")
@@ -108,7 +108,7 @@ def stops(context: Context) -> Check:
     """Every position had a working stop from its first fill until it was flat."""
     watch = _Watch(context)
     positions = 0
-    for event in timeline(context.folder, ("fills", "orders", "protections")):
+    for event in context.timeline("fills", "orders", "protections"):
         if event.table == "fills":
             before = len(watch.guards)
             watch.on_fill(event.row)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crupto_nautilus.reports.checks.base import Check, Context, answer, when
-from crupto_nautilus.reports.ledger import ENTRY, timeline
+from crupto_nautilus.reports.ledger import ENTRY
 from risk.vocabulary import DAY_NS, DeskMode
 
 _DRAWDOWN_WINDOW_NS = 3 * DAY_NS
@@ -19,7 +19,7 @@ def desk_state(context: Context) -> Check:
     violations = []
     state: Any = None
     sent = 0
-    for event in timeline(context.folder, ("states", "decisions", "orders")):
+    for event in context.timeline("states", "decisions", "orders"):
         row = event.row
         if event.table == "states":
             state = row
@@ -58,7 +58,7 @@ def loss_limits(context: Context) -> Check:
     violations: list[str] = []
     worst_daily = worst_drawdown = 0.0
     halted = False
-    for event in timeline(context.folder, ("states", "equity", "decisions")):
+    for event in context.timeline("states", "equity", "decisions"):
         row = event.row
         if event.table == "states":
             if halted and row.mode == DeskMode.ACTIVE:  # an unlock starts a new window

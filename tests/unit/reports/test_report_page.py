@@ -197,8 +197,20 @@ def test_time_labels_suit_the_window(days: int, shape: str) -> None:
 def test_strip_shows_the_label_in_force_and_unknown_before_the_first() -> None:
     window = charts.Window(0, 10 * HOUR_NS)
     drawn = charts.strip([5 * HOUR_NS], ["panic"], window, name="x")
-    assert 'class="regime-unknown" d="M0 0h500v20h-500z"' in drawn
-    assert 'class="regime-panic" d="M500 0h500v20h-500z"' in drawn
+    assert 'class="regime-unknown" d="M0 0h120v20h-120z"' in drawn
+    assert 'class="regime-panic" d="M120 0h120v20h-120z"' in drawn
+
+
+def test_strip_column_shows_what_held_longest_in_it() -> None:
+    minutes = list(range(0, 600 * 60, 60))  # a flicker each minute, one label for two thirds of the time
+    labels = ["panic" if index % 3 else "trend_up" for index in range(len(minutes))]
+    drawn = charts.strip(minutes, labels, charts.Window(0, 600 * 60), name="x")
+    assert "regime-trend_up" not in drawn
+
+
+def test_benchmark_that_dwarfs_the_desk_gets_its_own_chart(made_run: RunFolder, tmp_path: Path) -> None:
+    desk = TinyDesk(days=3, signal_rate=0.0)  # an equity curve without any movement
+    assert "<h3>Beside buy-and-hold</h3>" in build_report(make_run(tmp_path, desk=desk).path).read_text()
 
 
 def test_waterfall_hangs_each_step_where_the_one_before_ended() -> None:
