@@ -25,11 +25,6 @@ _DRAWS_AT_ONCE = 4_000_000
 _NO_VARIATION = 1e-15
 
 
-def finite(value: float | None) -> float | None:
-    """Return the value, or None where it is no number."""
-    return float(value) if value is not None and math.isfinite(value) else None
-
-
 def daily_equity(ts: Ints, equity: Floats, start_ns: int, end_ns: int, start_equity: float) -> Floats:
     """Return equity at the start and at the end of each UTC day of (start, end]; shape (n_days + 1,).
 
