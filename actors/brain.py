@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, ClassVar
 
-from risk.engine import RiskDesk
-
 from actors.agent import DeskAgent
+from risk.engine import RiskDesk
 from risk.governor import DeskGovernor
 from risk.vocabulary import HOUR_NS, Alarm, DeskMode, DeskState, Fill, Instant, RefusalReason
 from strategies import bus
@@ -96,7 +95,7 @@ class BrainActor(DeskAgent):
     def unlock(self, detail: str) -> None:
         """Clear a halt; a new 72 h window begins at the current equity."""
         ts = self.desk_clock.now_ns
-        self._desk.guard.restart_window(ts, self._desk.books.equity)
+        self._desk.restart_window(ts)
         self.publish_message(bus.STATE, self.governor.unlock(ts, detail))
 
     def saved_state(self) -> dict[str, Any]:

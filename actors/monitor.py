@@ -38,6 +38,7 @@ from strategies import bus
 from strategies.guarded import guarded
 
 SNAPSHOT_INTERVAL_NS = 15 * MINUTE_NS
+EXPORT_INTERVAL_NS = 60 * MINUTE_NS
 
 
 class Recorder(Protocol):
@@ -91,6 +92,7 @@ class MonitorActor(DeskAgent):
         self._state = DeskState(0, DeskMode.ACTIVE)
         self._batch: list[object] = []
         self._sampled_ns = 0
+        self._exported_ns = 0
         return self
 
     def on_start(self) -> None:
@@ -122,6 +124,9 @@ class MonitorActor(DeskAgent):
             return
         self._sampled_ns = instant.ts_event
         self._sample(instant.ts_event, "bar")
+        if instant.ts_event - self._exported_ns < EXPORT_INTERVAL_NS:
+            return
+        self._exported_ns = instant.ts_event
         try:
             self.use("export_metrics", self.counters)
         except ToolFailure as failure:
@@ -167,9 +172,8 @@ class MonitorActor(DeskAgent):
         outcome = f"Refused.{decision.reason}" if isinstance(decision, Refused) else "Approved"
         self.counters[outcome] += 1
         label = self._regimes.get(decision.signal.instrument, RegimeLabel.UNKNOWN)
-        self._recorder.add_decision(
-            decision, regime=label, desk_mode=self._state.mode, snapshot=self._desk.snapshot()
-        )
+        snapshot = self._desk.snapshot() if isinstance(decision, Approved) else None
+        self._recorder.add_decision(decision, regime=label, desk_mode=self._state.mode, snapshot=snapshot)
         if self._journal is not None:
             self._batch.append(decision)
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from risk.engine import RiskDesk
-
 from actors.agent import DeskAgent
 from actors.regimes import RegimeClassifier
 from actors.toolbox import ToolFailure
+from risk.engine import RiskDesk
 from risk.vocabulary import (
     Decision,
     DeskState,
@@ -108,6 +107,7 @@ class RiskManagerActor(DeskAgent):
         """Release what was reserved for a signal that is not traded after all."""
         if isinstance(decision, Refused):
             self.risk_desk.release(decision.signal.trace_id)
+            self._tell_safe_mode()
 
     @guarded
     def on_fill(self, fill: Fill) -> None:
@@ -134,8 +134,7 @@ class RiskManagerActor(DeskAgent):
         self._mandates[mandate.instrument] = mandate
 
     def _tell_safe_mode(self) -> None:
-        change = self.risk_desk.take_safe_mode_change()
-        if change is not None:
+        while (change := self.risk_desk.take_safe_mode_change()) is not None:
             self.publish_message(bus.SAFE_MODE, change)
 
     def saved_state(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from actors.agent import DeskAgent
-from actors.selection_rules import CooldownBook, ScoreBook
+from actors.selection_rules import CooldownBook, Key, ScoreBook
 from actors.toolbox import ToolFailure
 from risk.vocabulary import Fill, Instant, Mandate, MandateRow, Regime, RegimeLabel, Role, Trade
 from strategies import bus
@@ -32,6 +32,7 @@ class SelectionActor(DeskAgent):
         self.cooldowns, self.scores, self._rest_by_score = cooldowns, scores, rest_by_score
         self._regimes: dict[str, RegimeLabel] = dict.fromkeys(instruments, RegimeLabel.UNKNOWN)
         self._entered: set[str] = set()
+        self._scores: dict[Key, float | None] = {}
         self._announced = False
         return self
 
@@ -51,17 +52,17 @@ class SelectionActor(DeskAgent):
         if not self._announced:
             self._announced = True
             for instrument in self.instruments:
-                self._announce(instrument)
+                self._announce(instrument, rescore=True)
         elif self._rest_by_score and instant.bars:
             for instrument in sorted({bar.instrument for bars in instant.bars.values() for bar in bars}):
-                self._announce(instrument)
+                self._announce(instrument, rescore=True)
 
     @guarded
     def on_regime(self, regime: Regime) -> None:
         """Take a new label."""
         self._regimes[regime.instrument] = regime.label
         if self._announced:
-            self._announce(regime.instrument)
+            self._announce(regime.instrument, rescore=True)
 
     @guarded
     def on_fill(self, fill: Fill) -> None:
@@ -94,10 +95,14 @@ class SelectionActor(DeskAgent):
             instrument=trade.instrument,
             trace_id=trade.trace_id,
         )
-        self._announce(trade.instrument)
+        self._announce(trade.instrument, rescore=True)
 
-    def _announce(self, instrument: str) -> None:
+    def _announce(self, instrument: str, *, rescore: bool = False) -> None:
+        """Publish a mandate; scores are worked out again only where their inputs count anew."""
         try:
+            if rescore:
+                for name, spec in self.specs.items():
+                    self._scores[name, instrument] = self.use("score_strategy", (name, instrument), spec)
             rows: tuple[MandateRow, ...] = self.use(
                 "load_enable_map", self._regimes[instrument], self._scored(instrument)
             )
@@ -111,7 +116,7 @@ class SelectionActor(DeskAgent):
         scored = []
         for name, spec in self.specs.items():
             key = (name, instrument)
-            score = self.use("score_strategy", key, spec)
+            score = self._scores.get(key)
             rested = self.scores.rested_until_ns(key, self.desk_clock.now_ns, spec.minutes, score)
             scored.append((name, score, rested, self.cooldowns.until_ns(key)))
         return scored

@@ -7,7 +7,6 @@ raises reaches the calling agent as `ToolFailure`, which refuses the signal and 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter_ns
@@ -16,8 +15,7 @@ from typing import Any, NamedTuple
 from risk.vocabulary import ToolCall, ToolState
 
 WARNING_FACTOR = 5
-# Upper bounds of the latency buckets, ns: 1 us to 10 s in steps of 10^(1/5).
-BUCKETS_NS = tuple(round(1_000 * 10 ** (k / 5)) for k in range(36))
+BUCKETS = 28  # bucket k holds durations below 2^k microseconds (of 1,024 ns)
 
 
 class ToolFailure(RuntimeError):
@@ -47,7 +45,7 @@ class ToolSpec:
 
 @dataclass(slots=True)
 class ToolStats:
-    """What happened to a tool so far; latencies are kept as counts per bucket of `BUCKETS_NS`."""
+    """What happened to a tool so far; latencies are kept as counts per power of two."""
 
     calls: int = 0
     errors: int = 0
@@ -55,24 +53,25 @@ class ToolStats:
     total_ns: int = 0
     max_ns: int = 0
     state: ToolState = ToolState.OK
-    buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_NS) + 1))
+    buckets: list[int] = field(default_factory=lambda: [0] * BUCKETS)
 
     def add(self, duration_ns: int) -> None:
         """Count one call."""
         self.calls += 1
         self.total_ns += duration_ns
         self.max_ns = max(self.max_ns, duration_ns)
-        self.buckets[bisect_left(BUCKETS_NS, duration_ns)] += 1
+        bucket = (duration_ns >> 10).bit_length()
+        self.buckets[bucket if bucket < BUCKETS else -1] += 1
 
     def quantile_ns(self, q: float) -> int:
         """Return the upper bound of the bucket that holds the q-quantile (at most the maximum seen)."""
         if not self.calls:
             return 0
         wanted, seen = q * self.calls, 0
-        for bound, count in zip((*BUCKETS_NS, self.max_ns), self.buckets, strict=True):
+        for k, count in enumerate(self.buckets):
             seen += count
             if seen >= wanted:
-                return min(bound, self.max_ns)
+                return min(1 << (k + 10), self.max_ns)
         return self.max_ns
 
 

@@ -46,6 +46,24 @@ class InvalidInput(Control):
         price = market.price(signal.instrument)
         if price is None:
             return f"no price of {signal.instrument} yet"
+        # A sum is finite only if all its terms are: one look instead of fifteen where all is well.
+        exits, guard = signal.exits, context.guard
+        total = (
+            signal.reference_price + exits.stop_distance + signal.confidence + signal.atr + price
+            + (exits.target_price or 0.0) + (exits.trail_atr or 0.0) + sum(exits.targets_r)
+            + market.bar_volume(signal.instrument) + (spread or 0.0)
+            + (market.funding_rate(signal.instrument) or 0.0) + (context.daily_volatility or 0.0)
+            + context.equity + guard.daily_pnl_pct + guard.drawdown_72h_pct
+        )  # fmt: skip
+        if not math.isfinite(total):
+            found = self._not_finite(context, spread, price)
+            if found is not None:
+                return found
+        return self._sign(context, spread, price)
+
+    @staticmethod
+    def _not_finite(context: DecisionContext, spread: float | None, price: float) -> str | None:
+        signal, market = context.signal, context.market
         figures = {
             "reference_price": signal.reference_price,
             "stop_distance": signal.exits.stop_distance,
@@ -66,7 +84,7 @@ class InvalidInput(Control):
         for name, value in figures.items():
             if value is not None and not math.isfinite(value):
                 return f"{name} was {value}, expected a finite number"
-        return self._sign(context, spread, price)
+        return None
 
     @staticmethod
     def _sign(context: DecisionContext, spread: float | None, price: float) -> str | None:

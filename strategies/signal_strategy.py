@@ -32,6 +32,9 @@ from strategies.registry import StrategySpec
 from strategies.rule import Rule, Setup, signal_of
 from strategies.slot import OrderRecord, Slot
 
+# What the simulated venue says of a stop whose trigger lies at or beyond the market.
+IN_THE_MARKET = "was in the market"
+
 
 class SignalStrategy(OrderDesk):
     """Runs one pure rule per instrument; subclasses only name their rule."""
@@ -316,16 +319,17 @@ class SignalStrategy(OrderDesk):
             self._act_exits(slot, slot.exits.protect())
             self._act_entry(slot, actions)
         elif record.role is Role.STOP:
-            self._stop_ended(slot, record)
+            self._stop_ended(slot, record, str(getattr(event, "reason", "") or ""))
         elif record.role is Role.EXIT and slot.exits.left > 0.0:
             self._act_exits(slot, slot.exits.close_failed())
 
-    def _stop_ended(self, slot: Slot, record: OrderRecord) -> None:
+    def _stop_ended(self, slot: Slot, record: OrderRecord, reason: str) -> None:
         if slot.stop is record:
             slot.stop = None
         if slot.exits.left > 0.0:
             self.publish_protection(slot)
-            self._act_exits(slot, slot.exits.stop_lost())
+            passed = IN_THE_MARKET in reason  # price went through the stop before it could be placed
+            self._act_exits(slot, slot.exits.close("stop_passed") if passed else slot.exits.stop_lost())
 
     # --- desk ----------------------------------------------------------------------------------------------
 

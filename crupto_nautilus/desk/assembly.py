@@ -28,6 +28,7 @@ from actors.selection_rules import CooldownBook, ScoreBook
 from actors.tools import DeskTools, register_tools
 from crupto_nautilus.config import DeskConfig
 from risk.clock import DeskClock
+from risk.correlation import TIMEFRAMES as CORRELATION_TIMEFRAMES
 from risk.engine import RiskDesk
 from risk.governor import DeskGovernor
 from risk.liquidity import estimate_slippage_bps
@@ -75,8 +76,8 @@ def warm_up_needs(
     for minutes in set(base_minutes.values()):
         day = DAY_NS // (minutes * MINUTE_NS)  # the market view sums 24 h of fine bars
         needs[minutes] = max(needs.get(minutes, 0), day)
-    finest = max(5, min(base_minutes.values()))
-    needs[finest] = max(needs.get(finest, 0), correlation_bars + 1)
+    for minutes in CORRELATION_TIMEFRAMES:
+        needs[minutes] = max(needs.get(minutes, 0), correlation_bars + 1)
     return needs
 
 

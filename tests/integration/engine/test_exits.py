@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from strategies.signal_strategy import IN_THE_MARKET
 from tests.fakes.engine import run_script, ts_of
 
 FLAT = (100.0, 100.0, 100.0, 100.0, 1000.0)
@@ -69,3 +70,9 @@ def test_a_reduce_only_market_order_beside_a_working_stop_closes_and_the_stop_is
     assert script.fills("out") == [(1.0, 100.0, ts_of(2))]
     assert script.kinds("stop")[-1] == "OrderCanceled"
     assert not engine.cache.positions_open()
+
+
+def test_a_stop_placed_beyond_the_market_is_rejected_with_words_the_strategy_knows() -> None:
+    script, _ = run_script([FLAT, FLAT], {1: lambda s: (s.market("in", 1, 1), s.stop("stop", -1, 1, 100.5))})
+    rejected = [e for kind, name, e in script.events if (kind, name) == ("OrderRejected", "stop")]
+    assert IN_THE_MARKET in str(rejected[0].reason)
