@@ -24,7 +24,7 @@ STRATEGIES = {
     "perps": {"breakout_4h", "funding_reversion"},
 }
 
-# How positions of a strategy must have been left in a run; `spot-300` and the soak runs are long enough for all.
+# How positions of a strategy must have been left; whole windows are long enough for the rarer ways too.
 EXITS = {
     "spot": {
         "breakout_4h": {"stop", "target_2"},
@@ -191,7 +191,7 @@ def test_each_settlement_of_a_held_position_is_booked_exactly_once(
     expected = []
     for trade in trades[trades["instrument"].isin(list(rates))].itertuples():
         stamps = rates[trade.instrument].index
-        # A fill of the instant of a settlement may lie on either side of it; strictly inside it must be booked.
+        # A fill at the moment of a settlement may lie on either side of it; strictly inside it is booked.
         inside = stamps[(stamps > trade.ts_open) & (stamps < trade.ts_event)]
         expected += [(trade.trace_id, ts) for ts in inside]
     booked = list(zip(paid["trace_id"], paid["ts_event"], strict=True))
