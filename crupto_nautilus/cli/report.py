@@ -10,7 +10,7 @@ import click
 from crupto_nautilus.cli.command import command
 from crupto_nautilus.cli.options import runs_option
 from crupto_nautilus.cli.output import Result, Table
-from crupto_nautilus.cli.summary import blocks
+from crupto_nautilus.cli.summary import blocks, remarks
 from crupto_nautilus.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _rebuild(folder: RunFolder) -> Result:
     summary = folder.read_json("summary.json")
     page = folder.path / "report.html"
     data = {"run": folder.run_id, "path": folder.path, "report": page, "summary": summary}
-    return Result(data, (*blocks(summary), f"report  {page}"))
+    return Result(data, (*blocks(summary), *remarks(folder.facts), f"report  {page}"))
 
 
 def _verify(folder: RunFolder) -> Result:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from crupto_nautilus.cli.output import Result
 from crupto_nautilus.cli.progress import progress
-from crupto_nautilus.cli.summary import blocks
+from crupto_nautilus.cli.summary import blocks, remarks
 
 if TYPE_CHECKING:
     from crupto_nautilus.desk.options import BacktestOptions
@@ -42,5 +42,4 @@ def run_desk(options: BacktestOptions) -> Result:
     report_path = path / "report.html"
     data = {"run": folder.run_id, "path": path, "report": report_path, "summary": summary}
     last = f"run     {path}\nreport  {report_path}\nwhy     crupto why {path}"
-    notes = ["the market is SYNTHETIC: this result says nothing about a real one"]
-    return Result(data, (*blocks(summary), *(notes if "synthetic" in summary["data_labels"] else ()), last))
+    return Result(data, (*blocks(summary), *remarks(folder.facts), last))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crupto_nautilus.cli.output import Table
+
+if TYPE_CHECKING:
+    from crupto_nautilus.reports.facts import RunFacts
 
 
 def money(value: object) -> str:
@@ -30,6 +33,24 @@ def blocks(summary: Mapping[str, Any]) -> tuple[str | Table, ...]:
         cells = tuple((str(reason), str(count)) for reason, count in refused.items())
         found.append(Table("", ("refused because", "signals"), cells, frozenset({"signals"})))
     found.append(f"verdict: {summary['verdict']['text']}")
+    return tuple(found)
+
+
+def remarks(facts: RunFacts) -> tuple[str, ...]:
+    """Return what a reader must know before the figures mean anything."""
+    from catalog.timeframes import label
+    from strategies.registry import REGISTRY
+
+    found = [f"note: {note}" for note in facts.notes]
+    finest = min((item.base_minutes for item in facts.instruments), default=0)
+    found += [
+        f"note: {name} had no bars to work on: it needs {label(REGISTRY[name].minutes)}, "
+        f"the finest are {label(finest)}"
+        for name in facts.strategies
+        if name in REGISTRY and REGISTRY[name].minutes < finest
+    ]
+    if any("synthetic" in item.label for item in facts.instruments):
+        found.append("note: the market is SYNTHETIC: this result says nothing about a real one")
     return tuple(found)
 
 

@@ -49,6 +49,7 @@ def test_a_run_prints_its_tables_and_writes_its_folder(crupto: Crupto, held: Pat
     assert (folder / "report.html").is_file()
     text = crupto("report", folder).out
     assert "verdict:" in text
+    assert "note:" in text
     listed = crupto("runs", "--runs", tmp_path, "--json").data["runs"]
     assert [row["run_id"] for row in listed] == ["one"]
     again = crupto("backtest", "--catalog", held, *arguments, "--out", tmp_path, "--run-id", "one")
@@ -122,7 +123,14 @@ def test_a_torn_file_of_the_catalog_is_a_failed_check(crupto: Crupto, tmp_path: 
 def test_the_demo_needs_nothing_and_ends_with_a_report(crupto: Crupto, tmp_path: Path) -> None:
     outcome = crupto("demo", "--out", tmp_path)
     assert outcome.code == 0, outcome.err
-    assert "synthetic" in outcome.out
+    assert "SYNTHETIC" in outcome.out
     report = next(line.split(maxsplit=1)[1] for line in outcome.out.splitlines() if line.startswith("report"))
     assert Path(report).is_file()
     assert "verdict:" in outcome.out
+
+
+def test_a_strategy_without_its_bars_is_named(crupto: Crupto, held: Path, tmp_path: Path) -> None:
+    outcome = crupto("backtest", "--catalog", held, "--start", "2024-02-05", "--out", tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert "range_reversion_5m had no bars to work on: it needs 5m, the finest are 1h" in outcome.out
+    assert "breakout_4h had no bars" not in outcome.out
