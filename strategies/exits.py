@@ -90,9 +90,13 @@ class ExitMachine:
         if self.left <= _DUST or self.closing:
             return []
         if self.bar_zero_ns == 0:
-            raw = self.average_price - self.side * self.spec.stop_distance
-            self.stop_price = price_away(raw, self.side, self.rules.tick, self.rules.price_digits)
+            self.stop_price = self.stop_for(self.average_price)
         return [SetStop(self.left, self.stop_price)]
+
+    def stop_for(self, entry_price: float) -> float:
+        """Return the stop at the plan's distance from an entry price, rounded to a tick away from it."""
+        raw = entry_price - self.side * self.spec.stop_distance
+        return price_away(raw, self.side, self.rules.tick, self.rules.price_digits)
 
     def entry_complete(self, ts: int) -> list[ExitAction]:
         """Say that no more entry slices come: the targets are placed for what filled."""

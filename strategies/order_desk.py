@@ -11,13 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nautilus_trader.core import UUID4
 from nautilus_trader.model import (
     ClientOrderId,
+    ContingencyType,
     InstrumentId,
+    LimitOrder,
     LiquiditySide,
+    OrderListId,
     OrderSide,
     Price,
     Quantity,
+    StopMarketOrder,
+    TimeInForce,
     TriggerType,
 )
 from nautilus_trader.trading import Strategy
@@ -101,6 +107,38 @@ class OrderDesk(Strategy):
         self._submit(record, order)
         return record
 
+    def send_protected_entry(
+        self, slot: Slot, side: int, quantity: float, price: float, stop_price: float
+    ) -> OrderRecord:
+        """Submit a resting entry with its stop attached: the venue activates the stop with the first fill.
+
+        Without it a bar that fills the entry and runs through the stop would be over before the stop could
+        be placed.  The venue sizes the attached stop to what has filled and drops it with an unfilled entry.
+        """
+        i = slot.signal.instrument
+        entry = self._record(slot, Role.ENTRY, side, quantity, price, "limit", "")
+        stop = self._record(slot, Role.STOP, -side, quantity, stop_price, "stop_market", "")
+        slot.stop = stop
+        list_id = OrderListId(f"L-{entry.order_id}")
+        now, trader = self.clock.timestamp_ns(), self.trader_id
+        if trader is None:
+            raise RuntimeError("an order was sent before the strategy was added to a trader")
+        entry_order = LimitOrder(
+            trader, self.strategy_id, self._instrument_ids[i], entry.venue_id, _engine_side(side),
+            self._quantity(i, quantity), self._price(i, price), TimeInForce.GTC, True, False, False,
+            UUID4(), now, contingency_type=ContingencyType.OTO, order_list_id=list_id, linked_order_ids=[stop.venue_id],
+        )  # fmt: skip
+        stop_order = StopMarketOrder(
+            trader, self.strategy_id, self._instrument_ids[i], stop.venue_id, _engine_side(-side),
+            self._quantity(i, quantity), self._price(i, stop_price), TriggerType.LAST_PRICE, TimeInForce.GTC,
+            True, False, UUID4(), now, order_list_id=list_id, parent_order_id=entry.venue_id,
+            tags=[self._slippage_tag(i, quantity * stop_price)],
+        )  # fmt: skip
+        for record in (entry, stop):
+            self._publish_order(record, "submit", record.quantity, record.price)
+        self.submit_order_list([entry_order, stop_order])
+        return entry
+
     def sync_stop(self, slot: Slot) -> None:
         """Make the working stop equal to the wanted one: place it, or modify it once it can be modified."""
         if slot.stop_wanted is None:
@@ -117,7 +155,7 @@ class OrderDesk(Strategy):
                 trigger_price=self._price(i, price),
                 trigger_type=TriggerType.LAST_PRICE,
                 reduce_only=True,
-                tags=[f"{SLIPPAGE_TAG}{self._slippage_bps_of(i, quantity * price):.6g}"],
+                tags=[self._slippage_tag(i, quantity * price)],
                 client_order_id=record.venue_id,
             )
             self._submit(record, order)
@@ -145,6 +183,9 @@ class OrderDesk(Strategy):
     def slippage_bps(self, instrument: str, notional: float) -> float:
         """Return the expected slippage of a market exit."""
         return self._slippage_bps_of(instrument, notional)
+
+    def _slippage_tag(self, instrument: str, notional: float) -> str:
+        return f"{SLIPPAGE_TAG}{self._slippage_bps_of(instrument, notional):.6g}"
 
     def _record(
         self, slot: Slot, role: Role, side: int, quantity: float, price: float, order_type: str, reason: str

@@ -150,6 +150,11 @@ class SignalStrategy(OrderDesk):
                     record = self.send_market(
                         slot, Role.ENTRY, signal.side, action.quantity, slot.expected_slippage_bps
                     )
+                elif slot.stop is None:
+                    stop_price = slot.exits.stop_for(action.price)
+                    record = self.send_protected_entry(
+                        slot, signal.side, action.quantity, action.price, stop_price
+                    )
                 else:
                     record = self.send_limit(
                         slot, Role.ENTRY, signal.side, action.quantity, action.price, post_only=True

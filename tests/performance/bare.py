@@ -1,8 +1,8 @@
 """The same bars and the same orders through a bare engine: one strategy that plays a script, nothing else.
 
-Entries, exits, modifications and cancels go out one instant later than the desk sent them, protective stops and
-targets when their entry fills; an order that has no effect any more (its position went another way) is sent all
-the same, so that the engine handles as many orders as under the desk.
+Entries, exits, modifications and cancels go out one instant later than the desk sent them, protective stops
+and targets when their entry fills; an order that has no effect any more (its position went another way) is
+sent all the same, so that the engine handles as many orders as under the desk.
 """
 
 from __future__ import annotations
