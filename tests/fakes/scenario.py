@@ -1,0 +1,460 @@
+"""Scenarios: the whole desk on a planted market, with rules that speak when the script says so.
+
+Everything is real (engine, venue, agents, risk, ledger, run folder) but two things: the market, which is
+written bar by bar, and the rules, which emit planted setups.  Every run is checked before it is handed back:
+books against the engine's account, and the run folder by the checker of `crupto report --verify`.
+
+Bars are counted from 1: bar `k` closes at `at(k)`.  Before the first bar lie 760 hours of history of a
+stated shape, so that regime, volatility and correlation are known from the start.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+from unittest.mock import patch
+
+import numpy as np
+import yaml
+from nautilus_trader.common import DataActor, DataActorConfig
+from nautilus_trader.model import ActorId, Venue
+
+from adapters.simulated import USDT
+from catalog.feed import EngineFeed
+from catalog.instants import run_instants
+from catalog.store import Catalog
+from catalog.timeframes import BarArrays
+from crupto_nautilus.config import DeskConfig, load_config
+from crupto_nautilus.config.load import DEFAULTS
+from crupto_nautilus.desk.assembly import Desk
+from crupto_nautilus.desk.backtest import BacktestRun, check_run, make_plan
+from crupto_nautilus.desk.engine import make_engine, play
+from crupto_nautilus.desk.facts import call_rows, run_facts
+from crupto_nautilus.desk.options import BacktestOptions
+from crupto_nautilus.desk.window import chunk_span_ns, choose_market
+from crupto_nautilus.reports.recording import Recording
+from crupto_nautilus.reports.run_folder import RunFolder, RunWriter
+from crupto_nautilus.reports.verify import VerifyReport, verify_run
+from risk.vocabulary import HOUR_NS, LONG, MINUTE_NS, Bar, EntryStyle, ExitSpec, Instant, Quote, RegimeLabel
+from strategies import bus
+from strategies.registry import REGISTRY, StrategySpec
+from strategies.rule import Condition, Rule, Setup
+from tests.fakes.markets import START_NS, Ohlcv, bar_arrays, from_closes, write_catalog
+
+BASE = 15  # minutes of a bar unless told otherwise
+VOLUME = 5_000.0  # coins a bar: 48 million USDT a day at a price of 100
+HISTORY_HOURS = 760
+LEAD_HOURS = 24  # of the history that exist as fine bars: the market view wants a day of them
+DIGITS = {"BTC": 1}  # price decimals of a coin, 2 if not named
+
+BO, VE, RR, FR = REGISTRY  # breakout_4h, volatility_expansion_15m, range_reversion_5m, funding_reversion
+
+Script = Mapping[tuple[str, int], Setup]  # (coin, bar) -> what the rule says there
+Cues = Mapping[int, Callable[[Desk], None]]  # bar -> what somebody does before the desk looks at it
+
+
+def at(k: int, minutes: int = BASE) -> int:
+    """Return the close of the k-th bar, ns UTC."""
+    return START_NS + k * minutes * MINUTE_NS
+
+
+def instrument(coin: str) -> str:
+    """Return the instrument id of a coin."""
+    return f"{coin}-USDT.TEST"
+
+
+# --- the market -------------------------------------------------------------------------------------------
+
+
+class Tape:
+    """Bars of one coin, written one after the other; each method returns the tape."""
+
+    def __init__(self, price: float = 100.0, volume: float = VOLUME) -> None:
+        self.first, self.price, self._volume = price, price, volume
+        self.rows: list[Ohlcv | None] = []
+
+    def hold(self, bars: int) -> Tape:
+        """Let the price stand still."""
+        return self.to(*[self.price] * bars)
+
+    def to(self, *closes: float) -> Tape:
+        """Add a bar to each close; it opens at the close before and has no wicks."""
+        for close in closes:
+            self.bar(self.price, max(self.price, close), min(self.price, close), close)
+        return self
+
+    def bar(self, opened: float, high: float, low: float, close: float) -> Tape:
+        """Add one bar."""
+        self.rows.append((opened, high, low, close, self._volume))
+        self.price = close
+        return self
+
+    def gap(self, price: float) -> Tape:
+        """Jump: a bar that trades at `price` only."""
+        return self.bar(price, price, price, price)
+
+    def silent(self, bars: int) -> Tape:
+        """Leave bars out."""
+        self.rows += [None] * bars
+        return self
+
+    def volume(self, coins: float) -> Tape:
+        """Trade `coins` a bar from here on."""
+        self._volume = coins
+        return self
+
+    def bars(self, minutes: int) -> BarArrays:
+        """Return the bars there are."""
+        kept = [k for k, row in enumerate(self.rows) if row is not None]
+        full = bar_arrays([row or (1.0,) * 5 for row in self.rows], minutes)
+        return full.take(np.array(kept, np.int64))
+
+
+@dataclass(frozen=True)
+class Past:
+    """Shape of the hours before the start; the same seed gives the same returns (correlation 1).
+
+    `quiet` ends in range_lowvol, `wild` in range_highvol, `up` and `down` in a trend.  `rho` mixes in the
+    returns of seed `of`: their correlation is about `rho`.
+    """
+
+    shape: str = "quiet"
+    seed: int | None = None  # None: one of the coin's own
+    of: int = 0
+    rho: float = 0.0
+    hours: int = HISTORY_HOURS
+    size: float = 0.001  # of an hourly return, at the end
+
+
+@cache
+def _closes(past: Past, seed: int) -> tuple[float, ...]:
+    """Return the hourly closes of a past, the last one 1: noise around a level or a trend line."""
+    n = past.hours
+    signs = _signs(seed, n)
+    if past.rho:
+        signs = past.rho * _signs(past.of, n) + np.sqrt(1.0 - past.rho**2) * signs
+    first, last = {"wild": (1.0, 4.0)}.get(past.shape, (2.0, 1.0))
+    path = past.size * np.geomspace(first, last, n) * signs
+    drift = {"up": 0.0015, "down": -0.0015}.get(past.shape, 0.0)
+    path[-120:] += drift * np.arange(1, 121)[-n:]
+    return tuple(np.exp(path - path[-1]).tolist())
+
+
+def _signs(seed: int, n: int) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(seed).choice([-1.0, 1.0], n)
+
+
+def write_market(
+    folder: Path,
+    tapes: Mapping[str, Tape],
+    past: Mapping[str, Past],
+    minutes: int,
+    funding: Mapping[str, Mapping[int, float]],
+) -> Catalog:
+    """Write the catalog of a scenario: 1h bars first, then fine bars from a day before the start."""
+    for number, (coin, tape) in enumerate(sorted(tapes.items())):
+        shape = past.get(coin, past.get("*", Past()))
+        digits = DIGITS.get(coin, 2)
+        closes = [
+            round(tape.first * c, digits)
+            for c in _closes(shape, shape.seed if shape.seed is not None else 100 + number)
+        ]
+        cut = max(0, len(closes) - LEAD_HOURS)
+        begin = START_NS - len(closes) * HOUR_NS
+        if cut:
+            hourly = from_closes(closes[:cut], volume=VOLUME * 60 / minutes)
+            write_catalog(folder, {instrument(coin): hourly}, 60, start_ns=begin)
+        lead = _fine(closes[max(0, cut - 1) :], 60 // minutes, digits)
+        rows = from_closes(lead, volume=VOLUME)[1:]
+        fine = bar_arrays(rows, minutes, START_NS - len(rows) * minutes * MINUTE_NS)
+        bars = tape.bars(minutes)
+        columns = (np.concatenate([getattr(a, f.name) for a in (fine, bars)]) for f in dataclasses.fields(bars))
+        write_catalog(folder, {instrument(coin): BarArrays(*columns)}, minutes)
+    settled = {
+        instrument(coin): [(at(k, minutes), rate) for k, rate in sorted(rates.items())]
+        for coin, rates in funding.items()
+    }
+    return write_catalog(folder, {}, minutes, funding=settled)
+
+
+def _fine(closes: Sequence[float], parts: int, digits: int) -> list[float]:
+    """Return closes of finer bars on straight lines through hourly ones, the first close included."""
+    hours = np.arange(len(closes))
+    steps = np.arange((len(closes) - 1) * parts + 1) / parts
+    return np.round(np.interp(steps, hours, closes), digits).tolist()
+
+
+# --- the rules --------------------------------------------------------------------------------------------
+
+
+def wish(
+    side: int,
+    distance: float = 1.0,
+    *,
+    confidence: float = 1.0,
+    atr: float = 2.0,
+    style: EntryStyle = EntryStyle.MARKET,
+    **exits: Any,
+) -> Setup:
+    """Return a setup; at a price of 100 confidence 1 and ATR 2 leave the risk budget as it is."""
+    return Setup(side, ExitSpec(distance, **exits), confidence, atr, style, ())
+
+
+class ScriptedRule(Rule):
+    """Says what its script has for a bar, and nothing else."""
+
+    script: ClassVar[Mapping[tuple[str, int], Setup]]
+    leave: ClassVar[Mapping[tuple[str, int], str]]
+    measured_atr: ClassVar[float | None]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._key = ("", 0)
+
+    def update(self, bar: Bar) -> Setup | None:
+        """Look the bar up."""
+        self.atr, self._key = self.measured_atr, (bar.instrument, bar.ts_event)
+        return self.script.get(self._key)
+
+    def missing(self) -> str:
+        """Need nothing."""
+        return ""
+
+    def waiting(self) -> tuple[Condition, ...]:
+        """Wait for nothing."""
+        return ()
+
+    def exit_due(self, side: int) -> str | None:
+        """Look the bar up."""
+        return self.leave.get(self._key)
+
+
+def scripted(
+    name: str,
+    script: Script,
+    *,
+    minutes: int = BASE,
+    base: int = BASE,
+    leave: Mapping[tuple[str, int], str] | None = None,
+    atr: float | None = None,
+) -> StrategySpec:
+    """Return a strategy of the registry's name with scripted signals on bars of `minutes`.
+
+    `leave` says at which bars the exit condition is due; `atr` is the current ATR that a trail reads.
+    """
+
+    def keyed(rows: Mapping[tuple[str, int], Any]) -> dict[tuple[str, int], Any]:
+        return {(instrument(coin), at(k, base)): value for (coin, k), value in rows.items()}
+
+    rule = type(
+        "Scripted",
+        (ScriptedRule,),
+        {
+            "name": name,
+            "minutes": minutes,
+            "script": keyed(script),
+            "leave": keyed(leave or {}),
+            "measured_atr": atr,
+        },
+    )
+    return dataclasses.replace(REGISTRY[name], rule=rule, minutes=minutes, warmup={}, warmup_funding_days=0)
+
+
+# --- the run ----------------------------------------------------------------------------------------------
+
+
+class StageHand(DataActor):
+    """Does what a cue says before the desk looks at an instant; remembers what went wrong."""
+
+    def setup(self, desk: Desk, cues: Mapping[int, Callable[[Desk], None]]) -> StageHand:
+        self.desk, self.cues, self.error = desk, cues, None
+        return self
+
+    def on_start(self) -> None:
+        self.subscribe_topic(bus.INSTANT, self.on_instant, 99)
+
+    def on_instant(self, instant: Instant) -> None:
+        cue = self.cues.get(instant.ts_event)
+        if cue is None or instant.warm_only:
+            return
+        try:
+            cue(self.desk)
+        except Exception as error:
+            self.error: Exception | None = error
+
+
+@dataclass
+class ScenarioRun:
+    """A finished scenario."""
+
+    desk: Desk
+    recording: Recording
+    balance: float  # the engine's account
+    folder: RunFolder
+    report: VerifyReport
+    minutes: int
+
+    def rows(self, table: str, **wanted: object) -> list[Any]:
+        """Return the rows of a table whose fields have the given values."""
+        return [
+            row
+            for row in self.recording.rows(table)
+            if all(_field(row, name) == value for name, value in wanted.items())
+        ]
+
+    def decision(self, coin: str, k: int, strategy: str = BO) -> dict[str, Any]:
+        """Return the one answer to the signal of a bar."""
+        (row,) = self.rows(
+            "decisions", instrument=instrument(coin), ts_event=at(k, self.minutes), strategy=strategy
+        )
+        return dict(row)
+
+    def reason(self, coin: str, k: int, strategy: str = BO) -> str:
+        """Return why a signal was refused, empty if it was approved."""
+        return str(self.decision(coin, k, strategy)["reason"])
+
+    def reasons(self, coin: str, *bars: int, strategy: str = BO) -> list[str]:
+        """Return the reasons of several bars."""
+        return [self.reason(coin, k, strategy) for k in bars]
+
+    @property
+    def states(self) -> list[tuple[int, str, str]]:
+        """Desk states as (bar, mode, reason)."""
+        return [(self.bar(s.ts_event), str(s.mode), str(s.reason or "")) for s in self.rows("states")]
+
+    def bar(self, ts: int) -> int:
+        """Return the number of the bar that closes at `ts`."""
+        return (ts - START_NS) // (self.minutes * MINUTE_NS)
+
+    def trade(self, coin: str, nth: int = 0) -> Any:
+        """Return a closed trade of a coin."""
+        return self.rows("trades", instrument=instrument(coin))[nth]
+
+    def steps(self, coin: str, role: str) -> list[tuple[int, str, float, float]]:
+        """Return the order events of a role as (bar, action, quantity, price)."""
+        return [
+            (self.bar(o.ts_event), o.action, o.quantity, o.price)
+            for o in self.rows("orders", instrument=instrument(coin), role=role)
+        ]
+
+    def fills(self, coin: str, role: str | None = None) -> list[tuple[int, float, float]]:
+        """Return the fills as (bar, quantity, price)."""
+        return [
+            (self.bar(f.ts_event), f.quantity, f.price)
+            for f in self.rows("fills", instrument=instrument(coin))
+            if role in (None, f.role)
+        ]
+
+    def labels(self, coin: str) -> list[tuple[int, RegimeLabel]]:
+        """Return the changes of regime as (bar, label); bar 0 and less: before the start."""
+        return [(self.bar(r.ts_event), r.label) for r in self.rows("regimes", instrument=instrument(coin))]
+
+
+def _field(row: Any, name: str) -> object:
+    return row[name] if isinstance(row, Mapping) else getattr(row, name)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What happens: markets, rules, and everything that is not the default."""
+
+    tapes: Mapping[str, Tape]
+    specs: Sequence[StrategySpec]
+    past: Mapping[str, Past] = field(default_factory=dict)  # by coin, "*": all others
+    governance: Mapping[str, object] = field(default_factory=dict)
+    enable_map: Mapping[str, object] = field(default_factory=dict)
+    symbols: Mapping[str, object] = field(default_factory=dict)  # for all coins
+    funding: Mapping[str, Mapping[int, float]] = field(default_factory=dict)  # coin -> bar -> rate
+    quotes: Mapping[str, Mapping[int, tuple[float, float]]] = field(default_factory=dict)
+    cues: Cues = field(default_factory=dict)
+    equity: float = 10_000.0
+    minutes: int = BASE
+    unlock_after_hours: float | None = None
+    everything_allowed: bool = True  # in every regime; False: the enable map of the defaults
+
+    def play(self, folder: Path, *, broken: bool = False) -> ScenarioRun:
+        """Run it; `broken` says that handlers raise, so that the run is not checked."""
+        config = self._config(folder / "config")
+        catalog = write_market(folder / "catalog", self.tapes, self.past, self.minutes, self.funding)
+        started = time.time_ns()
+        options = BacktestOptions(
+            folder / "catalog", config, folder / "runs", "scenario", equity=self.equity,
+            start_ns=START_NS, unlock_after_hours=self.unlock_after_hours,
+        )  # fmt: skip
+        choice = choose_market(catalog, catalog.instruments(), START_NS, None, None, config)
+        window = dataclasses.replace(choice.window, quotes=dict(self._quotes()))
+        choice = dataclasses.replace(choice, window=window)
+        specs = {spec.name: spec for spec in self.specs}
+        plan = make_plan(catalog, choice, specs, options)
+        recording = Recording()
+        desk = Desk(plan, recording)
+        engine = make_engine(plan.rules, self.equity, charge=True)
+        desk.add_to(engine)
+        cues = {at(k, self.minutes): cue for k, cue in self.cues.items()}
+        stage = StageHand(DataActorConfig(actor_id=ActorId("STAGE-001"))).setup(desk, cues)
+        engine.add_actor(stage)
+        feed = EngineFeed(plan.rules, window.base_minutes)
+        play(engine, feed, run_instants(catalog, window), chunk_span_ns(window))
+        account = engine.portfolio.account(venue=Venue("TEST"))
+        balance = account.balance_total(USDT).as_double()
+        engine.dispose()
+        if stage.error is not None:
+            raise stage.error
+        if not broken:
+            check_run(BacktestRun(desk, recording, balance, 0.0))
+        with (
+            patch("crupto_nautilus.desk.facts.git_revision", return_value="scenario"),
+            RunWriter(options.out, options.run_id) as writer,
+        ):
+            writer.write_table("calls", call_rows(desk.tools))
+            writer.write_recording(recording)
+            written = writer.finish(run_facts(catalog, choice, specs, options, desk, wall_start_ns=started))
+        report = verify_run(written)
+        assert broken or report.ok, "\n".join(report.violations)
+        return ScenarioRun(desk, recording, balance, written, report, self.minutes)
+
+    def _config(self, folder: Path) -> DeskConfig:
+        folder.mkdir(parents=True)
+        trees = {name: _default(name) for name in ("governance", "enable_map", "symbols")}
+        trees["governance"] |= self.governance
+        if self.everything_allowed:
+            both = {name: ["long", "short"] for name in REGISTRY}
+            labels = [str(label) for label in RegimeLabel if label is not RegimeLabel.UNKNOWN]
+            trees["enable_map"]["regimes"] = dict.fromkeys(labels, both)
+        trees["enable_map"] |= self.enable_map
+        trees["symbols"]["defaults"] |= self.symbols
+        trees["symbols"]["symbols"] = {}
+        for name, tree in trees.items():
+            (folder / f"{name}.yaml").write_text(yaml.dump(tree, Dumper=_PlainDumper))
+        return load_config(config_dir=folder, env={})
+
+    def _quotes(self) -> Iterator[tuple[str, tuple[Quote, ...]]]:
+        for coin, rows in self.quotes.items():
+            name = instrument(coin)
+            yield name, tuple(Quote(name, at(k, self.minutes), *pair) for k, pair in sorted(rows.items()))
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """YAML without anchors."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _default(name: str) -> dict[str, Any]:
+    return deepcopy(_read_default(name))
+
+
+@cache
+def _read_default(name: str) -> dict[str, Any]:
+    tree: dict[str, Any] = yaml.safe_load((DEFAULTS / f"{name}.yaml").read_text())
+    return tree
+
+
+__all__ = ["BO", "FR", "LONG", "RR", "VE", "Past", "Scenario", "ScenarioRun", "Tape", "at", "scripted", "wish"]
