@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import click
@@ -32,15 +33,11 @@ def demo(*, out: Path, equity: float) -> Result:
 
     The market is synthetic: the result says how the desk works, nothing about what it would earn.
     """
-    from catalog.sample import write_sample
-    from crupto_nautilus.cli.progress import progress
     from crupto_nautilus.cli.running import new_run_id, run_desk
     from crupto_nautilus.config import load_config
     from crupto_nautilus.desk.options import BacktestOptions
 
-    market = out / "sample-market"
-    with progress() as report:
-        write_sample(market, progress=report)
+    market = sample_market(out / "sample-market")
     return run_desk(
         BacktestOptions(
             catalog=market,
@@ -50,3 +47,22 @@ def demo(*, out: Path, equity: float) -> Result:
             equity=equity,
         )
     )
+
+
+def sample_market(folder: Path) -> Path:
+    """Write the sample market of this version; an older one is replaced, real data never is."""
+    from catalog.errors import ConflictingRows
+    from catalog.sample import write_sample
+    from catalog.schema import LABEL_SYNTHETIC
+    from catalog.store import Catalog
+    from crupto_nautilus.cli.progress import progress
+
+    with progress() as report:
+        try:
+            write_sample(folder, progress=report)
+        except ConflictingRows:
+            if any(source.label != LABEL_SYNTHETIC for source in Catalog(folder).sources()):
+                raise
+            shutil.rmtree(folder)
+            write_sample(folder, progress=report)
+    return folder

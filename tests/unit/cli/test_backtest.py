@@ -134,3 +134,23 @@ def test_a_strategy_without_its_bars_is_named(crupto: Crupto, held: Path, tmp_pa
     assert outcome.code == 0, outcome.err
     assert "range_reversion_5m had no bars to work on: it needs 5m, the finest are 1h" in outcome.out
     assert "breakout_4h had no bars" not in outcome.out
+
+
+@pytest.mark.parametrize(("label", "replaced"), [("synthetic", True), ("real", False)])
+def test_the_demo_replaces_the_sample_of_an_older_version_and_never_real_data(
+    tmp_path: Path, label: str, replaced: bool
+) -> None:
+    from catalog.errors import CatalogError
+    from catalog.sample import START_NS as FIRST
+    from catalog.store import Catalog
+    from crupto_nautilus.cli.demo import sample_market
+
+    old = {"BTC-USDT.SAMPLE": from_closes([1.0, 2.0, 3.0])}
+    write_catalog(tmp_path / "s", old, 60, start_ns=FIRST, label=label)
+    if replaced:
+        sample_market(tmp_path / "s")
+        assert len(Catalog(tmp_path / "s").instruments()) > 1
+    else:
+        with pytest.raises(CatalogError):
+            sample_market(tmp_path / "s")
+        assert Catalog(tmp_path / "s").instruments() == ("BTC-USDT.SAMPLE",)
