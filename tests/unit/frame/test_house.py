@@ -112,3 +112,11 @@ def test_what_is_not_built_says_so_and_fails(target: str, project_dir: Path) -> 
 def test_no_notifier_is_a_dependency(project_dir: Path) -> None:
     locked = (project_dir / "uv.lock").read_text().lower()
     assert not re.search(r'^name = "[^"]*(telegram|telethon|aiogram|discord|slack)', locked, re.MULTILINE)
+
+
+def test_ci_holds_the_coverage_floors(project_dir: Path) -> None:
+    text = (project_dir / "Makefile").read_text()
+    assert "--fail-under=85" in text
+    assert "--include='risk/*,strategies/*,actors/*' --fail-under=90" in text
+    assert "make coverage" in (project_dir / ".ci" / "run").read_text()
+    assert "make coverage" in (project_dir / ".github" / "workflows" / "ci.yml").read_text()
