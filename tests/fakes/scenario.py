@@ -37,11 +37,11 @@ from crupto_nautilus.desk.backtest import BacktestRun, check_run, make_plan
 from crupto_nautilus.desk.engine import make_engine, play
 from crupto_nautilus.desk.facts import call_rows, run_facts
 from crupto_nautilus.desk.options import BacktestOptions
-from crupto_nautilus.desk.window import chunk_span_ns, choose_market
+from crupto_nautilus.desk.window import choose_market, chunk_span_ns
 from crupto_nautilus.reports.recording import Recording
 from crupto_nautilus.reports.run_folder import RunFolder, RunWriter
 from crupto_nautilus.reports.verify import VerifyReport, verify_run
-from risk.vocabulary import HOUR_NS, LONG, MINUTE_NS, Bar, EntryStyle, ExitSpec, Instant, Quote, RegimeLabel
+from risk.vocabulary import HOUR_NS, MINUTE_NS, Bar, EntryStyle, ExitSpec, Instant, Quote, RegimeLabel
 from strategies import bus
 from strategies.registry import REGISTRY, StrategySpec
 from strategies.rule import Condition, Rule, Setup
@@ -174,7 +174,9 @@ def write_market(
         rows = from_closes(lead, volume=VOLUME)[1:]
         fine = bar_arrays(rows, minutes, START_NS - len(rows) * minutes * MINUTE_NS)
         bars = tape.bars(minutes)
-        columns = (np.concatenate([getattr(a, f.name) for a in (fine, bars)]) for f in dataclasses.fields(bars))
+        columns = (
+            np.concatenate([getattr(a, f.name) for a in (fine, bars)]) for f in dataclasses.fields(bars)
+        )
         write_catalog(folder, {instrument(coin): BarArrays(*columns)}, minutes)
     settled = {
         instrument(coin): [(at(k, minutes), rate) for k, rate in sorted(rates.items())]
@@ -187,7 +189,7 @@ def _fine(closes: Sequence[float], parts: int, digits: int) -> list[float]:
     """Return closes of finer bars on straight lines through hourly ones, the first close included."""
     hours = np.arange(len(closes))
     steps = np.arange((len(closes) - 1) * parts + 1) / parts
-    return np.round(np.interp(steps, hours, closes), digits).tolist()
+    return [float(price) for price in np.round(np.interp(steps, hours, closes), digits)]
 
 
 # --- the rules --------------------------------------------------------------------------------------------
@@ -266,6 +268,19 @@ def scripted(
     return dataclasses.replace(REGISTRY[name], rule=rule, minutes=minutes, warmup={}, warmup_funding_days=0)
 
 
+def break_tool(capability: str, error: Exception | None = None) -> Callable[[Desk], None]:
+    """Return a cue after which a tool raises."""
+
+    def fail(*_: object) -> None:
+        raise error or RuntimeError("planned")
+
+    def cue(desk: Desk) -> None:
+        spec = desk.tools.spec(capability)
+        desk.tools._specs[capability] = dataclasses.replace(spec, function=fail)
+
+    return cue
+
+
 # --- the run ----------------------------------------------------------------------------------------------
 
 
@@ -273,20 +288,20 @@ class StageHand(DataActor):
     """Does what a cue says before the desk looks at an instant; remembers what went wrong."""
 
     def setup(self, desk: Desk, cues: Mapping[int, Callable[[Desk], None]]) -> StageHand:
-        self.desk, self.cues, self.error = desk, cues, None
+        self.desk, self.cues = desk, cues
+        self.error: Exception | None = None
         return self
 
     def on_start(self) -> None:
-        self.subscribe_topic(bus.INSTANT, self.on_instant, 99)
+        self.subscribe_topic(bus.INSTANT, self.before_the_desk, 99)
 
-    def on_instant(self, instant: Instant) -> None:
-        cue = self.cues.get(instant.ts_event)
-        if cue is None or instant.warm_only:
+    def before_the_desk(self, message: object) -> None:
+        if not isinstance(message, Instant) or message.warm_only or message.ts_event not in self.cues:
             return
         try:
-            cue(self.desk)
-        except Exception as error:
-            self.error: Exception | None = error
+            self.cues[message.ts_event](self.desk)
+        except Exception as error:  # noqa: BLE001 - the engine would swallow it; `play` raises it
+            self.error = error
 
 
 @dataclass
@@ -401,7 +416,7 @@ class Scenario:
         engine.add_actor(stage)
         feed = EngineFeed(plan.rules, window.base_minutes)
         play(engine, feed, run_instants(catalog, window), chunk_span_ns(window))
-        account = engine.portfolio.account(venue=Venue("TEST"))
+        account: Any = engine.portfolio.account(venue=Venue("TEST"))
         balance = account.balance_total(USDT).as_double()
         engine.dispose()
         if stage.error is not None:
@@ -455,6 +470,3 @@ def _default(name: str) -> dict[str, Any]:
 def _read_default(name: str) -> dict[str, Any]:
     tree: dict[str, Any] = yaml.safe_load((DEFAULTS / f"{name}.yaml").read_text())
     return tree
-
-
-__all__ = ["BO", "FR", "LONG", "RR", "VE", "Past", "Scenario", "ScenarioRun", "Tape", "at", "scripted", "wish"]
