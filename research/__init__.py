@@ -1,0 +1,1 @@
+"""Research of strategies: not built yet (see README.md)."""

@@ -10,7 +10,7 @@ import pytest
 from crupto_nautilus.config import load_config
 from crupto_nautilus.errors import ConfigError, ExitCode, SafetyRefusal
 
-KEYS = {"BINGX_API_KEY": "key-2b1f", "BINGX_API_SECRET": "secret-9c4e"}
+KEYS = {"BINGX_API_KEY": "key-2b1f", "BINGX_API_SECRET": "secret-9c4e"}  # pragma: allowlist secret
 
 
 def test_without_variables_the_desk_trades_on_paper_with_300_virtual_dollars_off() -> None:
@@ -73,7 +73,7 @@ def test_empty_variable_counts_as_not_set() -> None:
         ("RUN_ID", "x" * 65),
         ("MODE", "papr"),
         ("CHALLENGER_CONFIG", "no/such/file.yaml"),
-        ("CRUPTO_DB_URL", "mysql://u:pw@h/d"),
+        ("CRUPTO_DB_URL", "mysql://u:pw@h/d"),  # pragma: allowlist secret
         ("CRUPTO_DB_URL", "journal.db"),
     ],
 )
@@ -114,7 +114,7 @@ def test_key_with_a_line_break_is_trimmed() -> None:
 
 
 def test_secrets_appear_in_no_text_of_the_configuration() -> None:
-    env = KEYS | {"CRUPTO_DB_URL": "postgresql://u:pw-7d21@db/journal"}
+    env = KEYS | {"CRUPTO_DB_URL": "postgresql://u:pw-7d21@db/journal"}  # pragma: allowlist secret
     config = load_config(env=env)
     texts = [repr(config), str(config.runtime), json.dumps(config.public()), repr(config.show())]
     for secret in (*KEYS.values(), "pw-7d21"):
