@@ -65,7 +65,7 @@ def test_file_that_is_no_database_is_an_environment_problem(tmp_path: Path) -> N
 
 def test_server_that_is_not_there_is_an_environment_problem() -> None:
     with (
-        Journal("postgresql://u:pw-7d21@127.0.0.1:1/d") as journal,
+        Journal("postgresql://u:pw-7d21@127.0.0.1:1/d") as journal,  # pragma: allowlist secret
         pytest.raises(EnvironmentProblem, match="does not answer") as caught,
     ):
         journal.migrate()
