@@ -14,7 +14,8 @@ import pytest
 
 from risk.vocabulary import LONG, SHORT, RefusalReason
 from strategies.rule import Setup
-from tests.fakes.scenario import BO, VE, Past, Scenario, Tape, at, break_tool, instrument, scripted, wish
+from tests.fakes.scenario import BO, VE, Scenario, break_tool, scripted, wish
+from tests.fakes.scenario_market import Past, Tape, at, instrument
 
 CASES: dict[RefusalReason, Callable[[], Case]] = {}
 
