@@ -1,10 +1,12 @@
 """The simulated venue: one model of fees, priced slippage, leverage and fills for backtest and sandbox.
 
 Guarantees: every taker fill is charged its fee plus the slippage in the order's tag, every maker fill its fee
-only, rounded to 8 decimals like the ledger; limits fill only when traded through; highs and lows inside a bar
-are walked in the order that is nearer to the open; latency is 0 because bars drive the fills (a latency would
-delay each order by a whole bar), its price is in the slippage.  The engine's own margin check is a backstop
-only: the desk enforces `leverage_cap` itself, so the account runs at `ACCOUNT_LEVERAGE`.
+only, rounded to 8 decimals like the ledger; an exit at or beyond the liquidation price in its tag costs the
+isolated margin and the taker fee, whatever the price was (the engine does not liquidate on bars, so the
+commission carries the difference and may be negative); limits fill only when traded through; highs and lows
+inside a bar are walked in the order that is nearer to the open; latency is 0 because bars drive the fills (a
+latency would delay each order by a whole bar), its price is in the slippage.  The engine's own margin check
+is a backstop only: the desk enforces `leverage_cap` itself, so the account runs at `ACCOUNT_LEVERAGE`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from nautilus_trader.model import (
     LiquiditySide,
     Money,
     OmsType,
+    OrderSide,
     OrderType,
     Price,
     Quantity,
@@ -30,6 +33,7 @@ from nautilus_trader.model import (
 )
 
 from risk.costs import SLIPPAGE_TAG
+from risk.liquidation import TAKEOVER_TAG, Takeover, takeover_of
 from risk.vocabulary import InstrumentRules
 
 USDT = Currency.from_str("USDT")
@@ -39,7 +43,16 @@ ORDER_RATE = "100000/00:00:01"
 
 
 class DeskFeeModel(FeeModel):
-    """Charges fee plus the slippage that the order's tag announces (basis points of the fill's notional)."""
+    """Charges fee plus the slippage that the order's tag announces (basis points of the fill's notional).
+
+    Parameters
+    ----------
+    rules : Mapping[str, InstrumentRules]
+        Fees by instrument id.
+    charge : bool
+        False: neither fee nor slippage; liquidations are settled all the same, they are no cost of trading.
+
+    """
 
     def __new__(cls, *_args: object) -> DeskFeeModel:
         """Build the engine part without arguments."""
@@ -47,30 +60,39 @@ class DeskFeeModel(FeeModel):
 
     def __init__(self, rules: Mapping[str, InstrumentRules], charge: bool) -> None:
         super().__init__()
-        self._fees = {name: (r.maker_fee, r.taker_fee) for name, r in rules.items()} if charge else {}
+        self._charge = charge
+        self._fees = {n: (r.maker_fee, r.taker_fee) if charge else (0.0, 0.0) for n, r in rules.items()}
 
     def get_commission(self, order: Any, fill_quantity: Any, fill_px: Any, instrument: Any) -> Money:
-        """Return fee plus priced slippage in USDT."""
+        """Return fee plus priced slippage in USDT; less what the venue bears of a liquidation."""
         fees = self._fees.get(str(instrument.id))
         if fees is None:
             return Money(0.0, USDT)
-        notional = fill_quantity.as_double() * fill_px.as_double()
+        quantity, price = fill_quantity.as_double(), fill_px.as_double()
         maker = order.liquidity_side == LiquiditySide.MAKER or (
             order.liquidity_side == LiquiditySide.NO_LIQUIDITY_SIDE and order.order_type == OrderType.LIMIT
         )
         if maker:
-            return Money(round(notional * fees[0], 8), USDT)
-        fee = round(notional * fees[1], 8)
-        slippage = round(notional * slippage_bps_of(order) / 10_000, 8)
+            return Money(round(quantity * price * fees[0], 8), USDT)
+        slippage_bps, takeover = tags_of(order)
+        if takeover is not None:
+            taken = takeover.settle(price, quantity, fees[1])
+            if taken is not None:
+                return Money(round(taken.fee_usd - taken.borne_usd, 8), USDT)
+        fee = round(quantity * price * fees[1], 8)
+        slippage = round(quantity * price * slippage_bps / 10_000, 8) if self._charge else 0.0
         return Money(round(fee + slippage, 8), USDT)
 
 
-def slippage_bps_of(order: Any) -> float:
-    """Return the slippage announced in an order's tags, basis points; 0 if there is none."""
+def tags_of(order: Any) -> tuple[float, Takeover | None]:
+    """Return what an order's tags announce: slippage in basis points (0: none), where it is taken over."""
+    slippage_bps, takeover = 0.0, None
     for tag in order.tags or ():
         if tag.startswith(SLIPPAGE_TAG):
-            return float(tag[len(SLIPPAGE_TAG) :])
-    return 0.0
+            slippage_bps = float(tag[len(SLIPPAGE_TAG) :])
+        elif tag.startswith(TAKEOVER_TAG):
+            takeover = takeover_of(tag, 1 if order.side == OrderSide.SELL else -1)
+    return slippage_bps, takeover
 
 
 def perpetual(rules: InstrumentRules, base: str) -> CryptoPerpetual:

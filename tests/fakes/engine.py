@@ -77,7 +77,9 @@ class Script(Strategy):
         )
         self.submit_order(order)
 
-    def stop(self, name: str, side: int, quantity: float, price: float) -> None:
+    def stop(
+        self, name: str, side: int, quantity: float, price: float, tags: list[str] | None = None
+    ) -> None:
         order = self.order_factory.stop_market(
             self.iid,
             _side(side),
@@ -85,6 +87,7 @@ class Script(Strategy):
             trigger_price=Price(price, 2),
             trigger_type=TriggerType.LAST_PRICE,
             reduce_only=True,
+            tags=tags,
             client_order_id=_id(name),
         )
         self.submit_order(order)
