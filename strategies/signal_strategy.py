@@ -17,6 +17,7 @@ from risk.vocabulary import (
     DeskMode,
     DeskState,
     EntryDone,
+    Fill,
     Instant,
     RefusalReason,
     Refused,
@@ -47,6 +48,8 @@ class SignalStrategy(OrderDesk):
         self.slots: dict[str, Slot] = {}
         self._entering: dict[str, Slot] = {}
         self._gate_shut: str = ""
+        self._in_fill = False
+        self._postponed: DeskState | None = None
         self._answered = ""
         self._decision_topic, self._signal_topic = bus.decision(spec.name), bus.signal(spec.name)
         return self
@@ -236,12 +239,23 @@ class SignalStrategy(OrderDesk):
         if record is None:
             self.log.error(f"fill of an unknown order {event.client_order_id}")
             return
-        slot, role = record.slot, record.role
         order = self.cache.order(event.client_order_id)
         closed = order is None or order.is_closed
         if closed:
             self.order_ended(record)
-        fill = self.publish_fill(record, event)
+        # The fill itself may be what halts the desk: what is flattened then is what is held after it.
+        self._in_fill = True
+        try:
+            fill = self.publish_fill(record, event)
+        finally:
+            self._in_fill = False
+        self._book(record, fill, closed)
+        if self._postponed is not None:
+            state, self._postponed = self._postponed, None
+            self._obey(state)
+
+    def _book(self, record: OrderRecord, fill: Fill, closed: bool) -> None:
+        slot, role = record.slot, record.role
         if role is Role.ENTRY:
             slot.entry.child_filled(record.attempt, fill.quantity, closed)
             resting = record.order_type == "limit"
@@ -342,6 +356,12 @@ class SignalStrategy(OrderDesk):
     def on_desk_state(self, state: DeskState) -> None:
         """Shut or open the gate for entries; exits are never gated."""
         self._gate_shut = "" if state.mode is DeskMode.ACTIVE else str(state.reason or state.mode)
+        if self._in_fill:
+            self._postponed = state
+        else:
+            self._obey(state)
+
+    def _obey(self, state: DeskState) -> None:
         if not self._gate_shut:
             return
         for slot in list(self.slots.values()):
