@@ -27,12 +27,13 @@ class DeskAgent(DataActor):
         """Subscribe a handler of one message type to a topic; higher priorities run first."""
         self.subscribe_topic(topic, handler, priority)
 
-    def use(self, capability: str, *args: Any, instrument: str = "", trace_id: str = "") -> Any:
+    def use(self, capability: str, *args: Any, context: ToolContext | None = None) -> Any:
         """Call a tool and return its result; raises `ToolFailure`.
 
         Every call is timed and counted in the toolbox; one that was slow or failed is published too.
         """
-        context = ToolContext(self.run_id, self.desk_clock.now_ns, instrument, trace_id)
+        if context is None:
+            context = self.context()
         try:
             result, slow = self.tools.call(capability, context, *args)
         except ToolFailure as failure:
@@ -41,3 +42,7 @@ class DeskAgent(DataActor):
         if slow is not None:
             self.publish_message(self._call_topic, slow)
         return result
+
+    def context(self, instrument: str = "", trace_id: str = "") -> ToolContext:
+        """Return who calls, for what, now; one context serves all calls of one decision."""
+        return ToolContext(self.run_id, self.desk_clock.now_ns, instrument, trace_id)

@@ -31,11 +31,11 @@ class ExecutionActor(DeskAgent):
 
     def _answer(self, plan: TradePlan) -> Decision:
         signal, ts = plan.signal, self.desk_clock.now_ns
-        names = {"instrument": signal.instrument, "trace_id": signal.trace_id}
+        context = self.context(signal.instrument, signal.trace_id)
         try:
-            self.use("estimate_slippage", plan, **names)
-            refusal = self.use("check_liquidity", plan, **names)
-            answer = refusal or self.use("place_order", plan, **names)
+            self.use("estimate_slippage", plan, context=context)
+            refusal = self.use("check_liquidity", plan, context=context)
+            answer = refusal or self.use("place_order", plan, context=context)
         except ToolFailure as failure:
             return Refused(ts, signal, RefusalReason.TOOL_ERROR, str(failure.args[0]))
         return answer if isinstance(answer, Refused) else Approved(ts, answer, "; ".join(plan.clamps))

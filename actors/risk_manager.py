@@ -83,11 +83,11 @@ class RiskManagerActor(DeskAgent):
         self._tell_safe_mode()
 
     def _plan(self, signal: Signal) -> TradePlan | Refused:
-        names = {"instrument": signal.instrument, "trace_id": signal.trace_id}
+        context = self.context(signal.instrument, signal.trace_id)
         classifier = self._classifiers[signal.instrument]
         try:
-            self.use("guard_drawdown", **names)
-            self.use("plan_stops", signal, **names)
+            self.use("guard_drawdown", context=context)
+            self.use("plan_stops", signal, context=context)
             answer: TradePlan | Refused = self.use(
                 "plan_position",
                 signal,
@@ -96,7 +96,7 @@ class RiskManagerActor(DeskAgent):
                 classifier.daily_volatility,
                 classifier.warm,
                 self._flags(),
-                **names,
+                context=context,
             )
         except ToolFailure as failure:
             return Refused(self.desk_clock.now_ns, signal, RefusalReason.TOOL_ERROR, str(failure.args[0]))

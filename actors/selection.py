@@ -33,6 +33,7 @@ class SelectionActor(DeskAgent):
         self._regimes: dict[str, RegimeLabel] = dict.fromkeys(instruments, RegimeLabel.UNKNOWN)
         self._entered: set[str] = set()
         self._scores: dict[Key, float | None] = {}
+        self._rows: dict[str, dict[str, MandateRow]] = {name: {} for name in instruments}
         self._announced = False
         return self
 
@@ -76,10 +77,9 @@ class SelectionActor(DeskAgent):
             (fill.strategy, fill.instrument),
             self.specs[fill.strategy].minutes,
             0.0,
-            instrument=fill.instrument,
-            trace_id=fill.trace_id,
+            context=self.context(fill.instrument, fill.trace_id),
         )
-        self._announce(fill.instrument)
+        self._announce(fill.instrument, fill.strategy)
 
     @guarded
     def on_trade_closed(self, trade: Trade) -> None:
@@ -92,34 +92,35 @@ class SelectionActor(DeskAgent):
             (trade.strategy, trade.instrument),
             self.specs[trade.strategy].minutes,
             trade.r,
-            instrument=trade.instrument,
-            trace_id=trade.trace_id,
+            context=self.context(trade.instrument, trade.trace_id),
         )
-        self._announce(trade.instrument, rescore=True)
+        self._announce(trade.instrument, trade.strategy, rescore=True)
 
-    def _announce(self, instrument: str, *, rescore: bool = False) -> None:
-        """Publish a mandate; scores are worked out again only where their inputs count anew."""
+    def _announce(self, instrument: str, only: str = "", *, rescore: bool = False) -> None:
+        """Publish a mandate whose rows (`only` one strategy's, or all) are worked out anew."""
+        regime, rows = self._regimes[instrument], self._rows[instrument]
+        names = (only,) if only and rows else tuple(self.specs)
         try:
             if rescore:
-                for name, spec in self.specs.items():
-                    self._scores[name, instrument] = self.use("score_strategy", (name, instrument), spec)
-            rows: tuple[MandateRow, ...] = self.use(
-                "load_enable_map", self._regimes[instrument], self._scored(instrument)
+                for name in names:
+                    score = self.use("score_strategy", (name, instrument), self.specs[name])
+                    self._scores[name, instrument] = score
+            changed: tuple[MandateRow, ...] = self.use(
+                "load_enable_map", regime, [self._scored(name, instrument) for name in names]
             )
         except ToolFailure as failure:
             self.log.error(str(failure.args[0]))  # the failed call is published; the last mandate stands
             return
-        mandate = Mandate(self.desk_clock.now_ns, instrument, self._regimes[instrument], rows)
+        for row in changed:
+            rows[row.strategy] = row
+        mandate = Mandate(self.desk_clock.now_ns, instrument, regime, tuple(rows.values()))
         self.publish_message(bus.mandate(instrument), mandate)
 
-    def _scored(self, instrument: str) -> list[tuple[str, float | None, int, int]]:
-        scored = []
-        for name, spec in self.specs.items():
-            key = (name, instrument)
-            score = self._scores.get(key)
-            rested = self.scores.rested_until_ns(key, self.desk_clock.now_ns, spec.minutes, score)
-            scored.append((name, score, rested, self.cooldowns.until_ns(key)))
-        return scored
+    def _scored(self, name: str, instrument: str) -> tuple[str, float | None, int, int]:
+        key, ts = (name, instrument), self.desk_clock.now_ns
+        score = self._scores.get(key)
+        rested = self.scores.rested_until_ns(key, ts, self.specs[name].minutes, score)
+        return name, score, rested, self.cooldowns.until_ns(key)
 
     def saved_state(self) -> dict[str, Any]:
         """Return what must survive a restart."""

@@ -9,7 +9,7 @@ from risk.proposal import Proposal, propose
 from risk.situation import Situation
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class DecisionContext(Situation):
     """A situation whose size is worked out once, when the first check asks for it."""
 

@@ -62,6 +62,7 @@ class MarketView:
         self._funding: dict[str, tuple[int, float]] = {}
         self._funding_interval: dict[str, int] = {}
         self._late: tuple[str, ...] = ()
+        self._day_volume: dict[str, tuple[int, float]] = {}  # asked several times in one decision
 
     def on_instant(self, instant: Instant) -> None:
         """Take an instant over (hot path)."""
@@ -136,6 +137,9 @@ class MarketView:
         minutes = self._base.get(instrument)
         if minutes is None:
             return 0.0
+        known = self._day_volume.get(instrument)
+        if known is not None and known[0] == self.ts_event:
+            return known[1]
         oldest = self.ts_event - DAY_NS
         slot, values = 0, []
         for bars in reversed(self._tapes[minutes]):
@@ -144,7 +148,9 @@ class MarketView:
             bar, slot = bar_of(bars, instrument, slot)
             if bar is not None:
                 values.append(bar.volume * bar.close)
-        return math.fsum(values)
+        total = math.fsum(values)
+        self._day_volume[instrument] = (self.ts_event, total)
+        return total
 
     def quote(self, instrument: str, ts: int) -> Quote | None:
         """Best bid and ask if they are not older than one finest bar, else None."""

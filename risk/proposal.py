@@ -26,7 +26,7 @@ from risk.stops import stop_price_of
 from risk.vocabulary import MINUTE_NS, CostEstimate, EntryStyle, RefusalReason, TradePlan, TradingState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Proposal:
     """A size before the refusals: risk in percent of equity, quantities in coins."""
 
@@ -56,10 +56,14 @@ class Proposal:
         return tuple(step.text for step in self.steps if step.binds)
 
 
-def trading_state(now: Situation) -> TradingState:
-    """Return what the budget reads; under `block` safe mode refuses by itself and does not shrink the cap."""
+def trading_state(now: Situation, *, plain_cap: bool = False) -> TradingState:
+    """Return what the budget reads; under `block` safe mode refuses by itself and does not shrink the cap.
+
+    With `plain_cap` the correlations are not looked at: the cap is the portfolio's own, the largest it can
+    be.
+    """
     settings, books, equity = now.settings, now.books, now.equity
-    shrinks = settings.safe_mode_action != "block"
+    shrinks = settings.safe_mode_action != "block" and not plain_cap
     return TradingState(
         equity=equity,
         daily_pnl_pct=now.guard.daily_pnl_pct,
@@ -70,6 +74,23 @@ def trading_state(now: Situation) -> TradingState:
         effective_cap_pct=now.concentration.cap_pct if shrinks else settings.max_portfolio_r_pct,
         gross_pct=100.0 * books.gross_usd / equity,
         net_pct=100.0 * books.net_usd / equity,
+    )
+
+
+def exhausted(now: Situation) -> str | None:
+    """Say that not even the plain portfolio cap leaves half the floor, without any look at correlations."""
+    settings = now.settings
+    half = settings.min_r_pct_floor / 2.0
+    state = trading_state(now, plain_cap=True)
+    reduced, room = reduced_budget_pct(state, settings), headroom_pct(state, settings)
+    multiplier = position_sizer(now.signal.confidence, now.signal.atr / now.signal.reference_price)
+    wanted = min(min(reduced, room) * multiplier, settings.max_per_trade_r_pct, room)
+    if wanted >= half:
+        return None
+    return (
+        f"risk {wanted:.4f} % < half of min_r_pct_floor {settings.min_r_pct_floor:g}: budget {reduced:.4f} % x "
+        f"{multiplier:.3f}, open and reserved {state.portfolio_risk_pct:.4f} % of "
+        f"max_portfolio_r_pct {settings.max_portfolio_r_pct:g}"
     )
 
 

@@ -14,7 +14,7 @@ from risk.settings import RiskSettings
 from risk.vocabulary import DeskState, InstrumentRules, Mandate, MandateRow, Signal
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Situation:
     """One signal and the desk it is judged against, at desk time `ts`.
 

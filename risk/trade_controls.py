@@ -9,7 +9,7 @@ from __future__ import annotations
 from risk.context import DecisionContext
 from risk.control import Control
 from risk.costs import cost_refusal
-from risk.proposal import cap_text
+from risk.proposal import cap_text, exhausted
 from risk.rounding import floor_quantity
 from risk.stops import stop_problem
 from risk.vocabulary import InstrumentRules, RefusalReason, Refused, side_name
@@ -66,6 +66,9 @@ class NoRiskLeft(Control):
         half = settings.min_r_pct_floor / 2.0
         if context.equity <= 0.0:
             return f"equity {context.equity:.2f} <= 0"
+        nothing = exhausted(context)
+        if nothing is not None:
+            return nothing
         found = context.proposal
         limit = f"half of min_r_pct_floor {settings.min_r_pct_floor:g}"
         if found.risk_pct_wanted < half:

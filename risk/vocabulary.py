@@ -290,7 +290,12 @@ class OrderEvent:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution; `fee` and `slippage_usd` are positive costs, the venue's commission is their sum."""
+    """One execution; `fee` and `slippage_usd` are positive costs.
+
+    `liquidation_usd` is the difference between the loss at `price` and the isolated margin where the venue
+    took the position over: positive, it bore that much of the loss; negative, it kept what the margin had
+    left.  The venue's commission is fee + slippage - liquidation.
+    """
 
     ts_event: int
     ts_venue: int
@@ -306,12 +311,13 @@ class Fill:
     slippage_usd: float
     maker: bool
     virtual_asset: str = ""
-    reason: str = ""  # why a position was closed at market: time_stop, kill_switch, ...
+    reason: str = ""  # why a position was closed at market: time_stop, kill_switch, ..., or liquidation
+    liquidation_usd: float = 0.0
 
     @property
     def commission(self) -> float:
-        """What the account was charged."""
-        return self.fee + self.slippage_usd
+        """What the account was charged; negative if the venue bore more than fee and slippage."""
+        return self.fee + self.slippage_usd - self.liquidation_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,11 +362,12 @@ class Trade:
     fees_usd: float
     slippage_usd: float
     funding_usd: float  # received positive, paid negative
-    net_usd: float  # gross - fees - slippage + funding
+    net_usd: float  # gross - fees - slippage + funding + liquidation
     risk_usd: float  # planned, costs included
     r: float  # net / risk
-    exit_reason: str  # role of the last exit, or the flatten's reason
+    exit_reason: str  # role of the last exit, or the flatten's reason, or liquidation
     virtual_asset: str = ""
+    liquidation_usd: float = 0.0  # see `Fill`
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,8 +385,7 @@ class FundingPaid:
     amount_usd: float
 
 
-@dataclass(frozen=True, slots=True)
-class EquityPoint:
+class EquityPoint(NamedTuple):
     """A sample of the books, all money in USDT, percentages of equity."""
 
     ts_event: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import typing
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,7 +44,7 @@ def test_values_are_plain_so_that_both_databases_store_the_same() -> None:
 
 
 def test_numpy_values_become_plain_ones() -> None:
-    odd = replace(equity(1), ts_event=np.int64(7), equity=np.float64(1.5))  # type: ignore[arg-type]
+    odd = equity(1)._replace(ts_event=np.int64(7), equity=np.float64(1.5))  # type: ignore[arg-type]
     row = named(odd)
     assert (type(row["ts_event"]), row["ts_event"]) == (int, 7)
     assert (type(row["equity"]), row["equity"]) == (float, 1.5)

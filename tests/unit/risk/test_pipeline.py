@@ -236,6 +236,13 @@ def test_no_risk_left_when_the_cap_leaves_less_than_half_the_floor(world: World)
     refused = world.refusal(SOL, side=LONG, distance=0.4)
     assert refused.reason is R.NO_RISK_LEFT
     assert "half of min_r_pct_floor 0.25" in refused.detail
+    assert "of max_portfolio_r_pct 1.5" in refused.detail  # not even the plain cap leaves enough
+
+
+def test_no_risk_left_names_the_effective_cap_when_only_that_is_used_up(world: World) -> None:
+    world.enter(distance=2.0)
+    refused = world.refusal(ETH, side=LONG, distance=0.4)
+    assert refused.reason is R.NO_RISK_LEFT
     assert "effective cap 0.7500" in refused.detail
 
 
