@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from nautilus_trader.model import OrderStatus
+
 from actors.agent import DeskAgent
 from catalog.feed import CLOSE, END, MARK_TYPE, OPEN, feed_client
 from catalog.timeframes import TimeframeBuilder
@@ -77,6 +79,8 @@ class RouterActor(DeskAgent):
             return
         in_flight = self.cache.orders_inflight_count()
         if in_flight:
+            in_flight = sum(not _waits_for_its_entry(order) for order in self.cache.orders_inflight())
+        if in_flight:
             self.unsettled += in_flight
             detail = f"{in_flight} orders in flight at the next instant"
             self.publish_message(bus.ALARM, Alarm(self.desk_clock.now_ns, "unsettled", "router", detail))
@@ -108,6 +112,11 @@ class RouterActor(DeskAgent):
         self.last_ts = ts
         self.instants += 1
         self.publish_message(bus.INSTANT, instant)
+
+
+def _waits_for_its_entry(order: Any) -> bool:
+    """Whether a stop is with the venue already, to be activated when the entry it is attached to fills."""
+    return order.parent_order_id is not None and order.status == OrderStatus.SUBMITTED
 
 
 def _merge(fine: Mapping[int, tuple[Bar, ...]], built: list[Bar]) -> dict[int, tuple[Bar, ...]]:

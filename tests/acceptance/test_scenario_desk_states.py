@@ -140,6 +140,7 @@ def test_kill_switch_flattens_positions_and_cancels_resting_entries(tmp_path: Pa
     assert not run.desk.risk_desk.books.positions
     assert not run.desk.risk_desk.books.reservations
     assert run.reason("LTC", 7) == KILL_SWITCH
+    assert not run.rows("alarms")
 
 
 def test_kill_switch_outlasts_midnight_until_an_operator_unlocks(tmp_path: Path) -> None:
