@@ -74,6 +74,8 @@ class SignalStrategy(OrderDesk):
                     self.rule[name].on_reference(instant.ts_event, price)
         if self._entering:
             self._advance_entries(instant)
+        if self.slots:
+            self._close_overrun(instant)
         for bar in instant.bars.get(spec.minutes, ()):
             rule = self.rule.get(bar.instrument)
             if rule is None:
@@ -216,10 +218,27 @@ class SignalStrategy(OrderDesk):
         for record in slot.targets.values():
             self.send_cancel(record)
         notional = action.quantity * slot.exits.average_price
-        slippage = self.slippage_bps(slot.signal.instrument, notional)
+        slippage = self.slippage_bps(slot.signal.instrument, notional) + slot.overrun_bps
         slot.closing = self.send_market(
             slot, Role.EXIT, -slot.signal.side, action.quantity, slippage, action.reason
         )
+
+    def _close_overrun(self, instant: Instant) -> None:
+        """Close what the bar that filled its resting entry carried through the stop.
+
+        A venue that walks bars may pass entry and stop in one step; the stop then waits for the next touch.
+        Price must have gone through it after the fill, so the way back to the stop is priced as slippage.
+        """
+        for name, slot in list(self.slots.items()):
+            if slot.resting_fill_ns != instant.ts_event or slot.exits.left <= 0.0:
+                continue
+            finest = [bar for m in sorted(instant.bars) for bar in instant.bars[m] if bar.instrument == name]
+            side, stop_price = slot.signal.side, slot.exits.stop_price
+            if not finest or ((finest[0].low if side > 0 else finest[0].high) - stop_price) * side > 0:
+                continue
+            close = finest[0].close
+            slot.overrun_bps = max(0.0, 10_000.0 * (close - stop_price) * side / close)
+            self._act_exits(slot, slot.exits.close("stop_passed"))
 
     def _drop_if_over(self, slot: Slot) -> None:
         if not slot.over:
@@ -259,6 +278,8 @@ class SignalStrategy(OrderDesk):
         if role is Role.ENTRY:
             slot.entry.child_filled(record.attempt, fill.quantity, closed)
             resting = record.order_type == "limit"
+            if resting:
+                slot.resting_fill_ns = fill.ts_event
             self._act_exits(slot, slot.exits.entry_filled(fill.quantity, fill.price, closed or resting))
             self._check_entry(slot)
             return

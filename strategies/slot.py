@@ -45,6 +45,8 @@ class Slot:
     attempts: dict[str, int] = field(default_factory=dict)
     entry_reported: bool = False
     expected_slippage_bps: float = 0.0
+    resting_fill_ns: int = 0  # desk time of the last fill of a resting entry
+    overrun_bps: float = 0.0  # from the close back to the stop, where the entry's own bar passed it
 
     def next_attempt(self, role: str) -> int:
         """Count the orders sent for a role, from 1."""
