@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from nautilus_trader.model import OrderStatus
-
 from actors.agent import DeskAgent
 from catalog.feed import CLOSE, END, MARK_TYPE, OPEN, feed_client
 from catalog.timeframes import TimeframeBuilder
@@ -116,7 +114,7 @@ class RouterActor(DeskAgent):
 
 def _waits_for_its_entry(order: Any) -> bool:
     """Whether a stop is with the venue already, to be activated when the entry it is attached to fills."""
-    return order.parent_order_id is not None and order.status == OrderStatus.SUBMITTED
+    return order.parent_order_id is not None and not order.is_open
 
 
 def _merge(fine: Mapping[int, tuple[Bar, ...]], built: list[Bar]) -> dict[int, tuple[Bar, ...]]:
