@@ -56,6 +56,12 @@ from crupto_nautilus.cli.output import Result
     show_default=True,
     help="A simulated operator unlocks a kill switch after so many hours; 0: never.",
 )
+@click.option(
+    "--journal/--no-journal",
+    default=True,
+    show_default=True,
+    help="Store the run in the journal too (CRUPTO_DB_URL, else journal.db in the folder of the runs).",
+)
 @config_option
 def backtest(
     *,
@@ -70,6 +76,7 @@ def backtest(
     costs: str,
     base: str | None,
     unlock_after_hours: float,
+    journal: bool,
     config_dir: Path | None,
 ) -> Result:
     """Run the desk over recorded history.
@@ -91,6 +98,7 @@ def backtest(
 
     from crupto_nautilus.cli.running import new_run_id, run_desk
     from crupto_nautilus.desk.options import BacktestOptions
+    from crupto_nautilus.journal.database import default_url
 
     return run_desk(
         BacktestOptions(
@@ -105,7 +113,7 @@ def backtest(
             strategies=strategies,
             costs=costs == "on",
             base_minutes=base_minutes,
-            journal_url=config.runtime.journal_url(),
+            journal_url=(config.runtime.journal_url() or default_url(out)) if journal else None,
             unlock_after_hours=unlock_after_hours or None,
         )
     )

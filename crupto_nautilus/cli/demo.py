@@ -24,7 +24,7 @@ from crupto_nautilus.cli.output import Result
 @click.option(
     "--equity",
     type=Amount(min=0, min_open=True, max=1e9),
-    default=10_000.0,
+    default=300.0,
     show_default=True,
     help="Starting equity, USDT.",
 )

@@ -17,6 +17,7 @@ from typing import Any
 
 from nautilus_trader.model import Venue
 
+from actors.monitor import JournalSink
 from adapters.simulated import USDT
 from catalog.feed import EngineFeed
 from catalog.instants import open_bucket_bars, run_instants, warm_instants
@@ -24,6 +25,7 @@ from catalog.store import Catalog
 from crupto_nautilus.desk.assembly import Desk, DeskPlan, timeframes_of, warm_up_needs
 from crupto_nautilus.desk.engine import make_engine, play
 from crupto_nautilus.desk.facts import call_rows, run_facts, write_benchmark
+from crupto_nautilus.desk.journalling import CollectedJournal
 from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.window import MarketChoice, choose_market, chunk_span_ns
 from crupto_nautilus.errors import CheckFailed
@@ -70,14 +72,17 @@ def run_backtest(options: BacktestOptions) -> Path:
         options.base_minutes,
         options.config,
     )
+    journal = CollectedJournal() if options.journal_url else None
     with RunWriter(options.out, options.run_id) as writer:
-        run = simulate(catalog, choice, specs, options)
+        run = simulate(catalog, choice, specs, options, journal)
         check_run(run)
         writer.write_table("calls", call_rows(run.desk.tools))
         writer.write_recording(run.recording)
         write_benchmark(writer, catalog, choice)
         folder = writer.finish(run_facts(catalog, choice, specs, options, run.desk, wall_start_ns=wall_start))
     build_report(folder.path)
+    if journal is not None and options.journal_url:
+        journal.store(options.journal_url, folder.facts, folder.read_json("summary.json"))
     return folder.path
 
 
@@ -120,13 +125,17 @@ def _free(rules: InstrumentRules) -> InstrumentRules:
 
 
 def simulate(
-    catalog: Catalog, choice: MarketChoice, specs: dict[str, StrategySpec], options: BacktestOptions
+    catalog: Catalog,
+    choice: MarketChoice,
+    specs: dict[str, StrategySpec],
+    options: BacktestOptions,
+    journal: JournalSink | None = None,
 ) -> BacktestRun:
     """Run the desk over the window in the backtest engine."""
     window = choice.window
     plan = make_plan(catalog, choice, specs, options)
     recording = Recording()
-    desk = Desk(plan, recording)
+    desk = Desk(plan, recording, journal)
     engine = make_engine(plan.rules, options.equity, charge=options.costs)
     desk.add_to(engine)
     feed = EngineFeed(plan.rules, window.base_minutes)

@@ -122,6 +122,7 @@ def _instrument(catalog: Catalog, choice: MarketChoice, name: str) -> Instrument
         funding_expected=funding_expected(window),
         funding_present=len(settled.ts_event),
         bars=len(bars),
+        maintenance_margin=rules.maintenance_margin,
     )
 
 
