@@ -1,4 +1,4 @@
-"""The desk's own ledger: fills, fees, slippage, funding, positions, reservations, trades.
+"""The desk's own ledger: fills, fees, slippage, funding, liquidations, positions, reservations, trades.
 
 Guarantees: balance moves only by realised PnL, commission and funding, each rounded to 8 decimals as the
 engine's account does, so both agree; cash + margin + unrealised PnL = equity; the net of all trades plus
@@ -46,6 +46,7 @@ class Books:
         self.fees_usd = 0.0
         self.slippage_usd = 0.0
         self.funding_usd = 0.0
+        self.liquidation_usd = 0.0  # part of the commissions: what the venue bore of liquidated positions
         self.realised_usd = 0.0
         self.losing_streak = 0
         self.trades = 0
@@ -178,6 +179,7 @@ class Books:
         self.balance = money(self.balance - money(fill.commission))
         self.fees_usd += fill.fee
         self.slippage_usd += fill.slippage_usd
+        self.liquidation_usd = money(self.liquidation_usd + fill.liquidation_usd)
         if fill.role == Role.ENTRY or position is None:
             self._enter(fill, position)
             return None
@@ -231,12 +233,14 @@ class Books:
         position.exit_value += after.closed * fill.price
         position.fees_usd += fill.fee
         position.slippage_usd += fill.slippage_usd
+        position.liquidation_usd = money(position.liquidation_usd + fill.liquidation_usd)
         return self._close(position, fill) if position.quantity == 0.0 else None
 
     def _close(self, position: Position, fill: Fill) -> Trade:
         key = (position.strategy, position.instrument)
         del self.positions[key]
-        net = money(position.gross_usd - position.fees_usd - position.slippage_usd + position.funding_usd)
+        costs = position.fees_usd + position.slippage_usd
+        net = money(position.gross_usd - costs + position.funding_usd + position.liquidation_usd)
         risk = position.planned_risk_usd
         r = net / risk if risk > 0.0 else 0.0
         self._count(r)
@@ -259,6 +263,7 @@ class Books:
             r=r,
             exit_reason=fill.reason or fill.role,
             virtual_asset=fill.virtual_asset,
+            liquidation_usd=position.liquidation_usd,
         )
 
     def _count(self, r: float) -> None:
@@ -308,6 +313,7 @@ class Books:
         "fees_usd",
         "slippage_usd",
         "funding_usd",
+        "liquidation_usd",
         "realised_usd",
         "losing_streak",
         "trades",
@@ -339,7 +345,7 @@ class Books:
 
 def _check(fill: Fill, position: Position | None) -> None:
     """Refuse what cannot be true before anything is booked."""
-    figures = (fill.quantity, fill.price, fill.fee, fill.slippage_usd)
+    figures = (fill.quantity, fill.price, fill.fee, fill.slippage_usd, fill.liquidation_usd)
     if not all(math.isfinite(x) for x in figures) or fill.quantity <= 0.0 or fill.price <= 0.0:
         raise BooksError(
             f"fill {fill.client_order_id} cannot be booked",

@@ -118,6 +118,7 @@ class Position(_Record):
     fees_usd: float = 0.0
     slippage_usd: float = 0.0
     funding_usd: float = 0.0
+    liquidation_usd: float = 0.0
 
     @property
     def notional_usd(self) -> float:

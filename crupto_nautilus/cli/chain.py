@@ -176,8 +176,13 @@ def _fill(row: Mapping[str, Any]) -> str:
     kind = "maker" if row["maker"] else "taker"
     return (
         f"{row['role']} {side} {row['quantity']:g} at {row['price']:g} ({kind}), "
-        f"fee {row['fee']:.4g}, slippage {row['slippage_usd']:.4g} USDT"
+        f"fee {row['fee']:.4g}, slippage {row['slippage_usd']:.4g} USDT{_taken_over(row)}"
     )
+
+
+def _taken_over(row: Mapping[str, Any]) -> str:
+    borne = row["liquidation_usd"]
+    return f": LIQUIDATED, the venue bore {borne:.4g} USDT" if borne else ""
 
 
 def _entry(row: Mapping[str, Any]) -> str:
@@ -207,6 +212,12 @@ _EVENTS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
 }
 
 
+_TRADE_FIGURES = (
+    *("gross_usd", "fees_usd", "slippage_usd", "funding_usd", "liquidation_usd"),
+    *("net_usd", "risk_usd", "r"),
+)
+
+
 def _trade(run: RunFolder, trace_id: str) -> Step:
     row = _row(_of(run, "trades", trace_id))
     if not row:
@@ -215,8 +226,7 @@ def _trade(run: RunFolder, trace_id: str) -> Step:
         f"closed by {row['exit_reason']}: {row['entry_price']:g} -> {row['exit_price']:g}, "
         f"net {row['net_usd']:.4g} USDT = {row['r']:.3g} R"
     )
-    names = ("gross_usd", "fees_usd", "slippage_usd", "funding_usd", "net_usd", "risk_usd", "r")
-    return Step("trade", int(row["ts_event"]), text, {name: row[name] for name in names})
+    return Step("trade", int(row["ts_event"]), text, {name: row[name] for name in _TRADE_FIGURES})
 
 
 def _of(run: RunFolder, name: str, trace_id: str) -> pd.DataFrame:

@@ -66,6 +66,7 @@ def _whole(summary: Mapping[str, Any]) -> Table:
         ("win rate", f"{number(summary['win_rate_pct'])} %"),
         ("fees, slippage", f"{number(summary['fees_usd'])}, {number(summary['slippage_usd'])} USDT"),
         ("funding", f"{money(summary['funding_usd'])} USDT"),
+        *_liquidated(summary),
         ("funding coverage", f"{number(summary.get('funding_coverage_pct'))} %"),
         ("max drawdown", f"{number(summary.get('max_drawdown_pct'))} %"),
         ("Sharpe", number(summary.get("sharpe"))),
@@ -77,6 +78,13 @@ def _whole(summary: Mapping[str, Any]) -> Table:
         ),
     )
     return Table("", ("", "whole desk"), rows)
+
+
+def _liquidated(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    taken = summary.get("liquidations") or ()  # summaries of older versions do not know of any
+    if not taken:
+        return []
+    return [("LIQUIDATED", f"{len(taken)}, the venue bore {money(summary['liquidation_usd'])} USDT")]
 
 
 def _interval(summary: Mapping[str, Any]) -> str:

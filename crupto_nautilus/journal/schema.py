@@ -100,6 +100,7 @@ FILLS = _table(
     "f? quantity price fee slippage_usd",
     "b maker",
     "s virtual_asset",
+    "f? liquidation_usd",
 )
 TRADES = _table(
     "trades",
@@ -109,6 +110,7 @@ TRADES = _table(
     "i side",
     "f? quantity entry_price exit_price gross_usd fees_usd slippage_usd funding_usd net_usd risk_usd r",
     "s exit_reason virtual_asset",
+    "f? liquidation_usd",
 )
 FUNDING = _table("funding", "s run_id", "i ts_event", _WHO, "i side", "f? quantity price rate amount_usd")
 EQUITY = _table(

@@ -77,7 +77,7 @@ def track_record(folder: RunFolder) -> dict[str, Any]:
 def _record(number: int, row: Any, kind: str) -> dict[str, Any]:
     names = (
         *("quantity", "entry_price", "exit_price", "gross_usd", "fees_usd", "slippage_usd"),
-        *("funding_usd", "net_usd", "risk_usd", "r"),
+        *("funding_usd", "liquidation_usd", "net_usd", "risk_usd", "r"),
     )
     return {
         "number": number,

@@ -38,6 +38,7 @@ class InstrumentFacts:
     funding_expected: int | None = None
     funding_present: int | None = None
     bars: int | None = None
+    maintenance_margin: float | None = None  # fraction of notional; None in runs of older versions
 
     @property
     def funding_coverage_pct(self) -> float | None:

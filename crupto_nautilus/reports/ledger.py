@@ -2,8 +2,8 @@
 
 Guarantees: nothing here reads what the desk's own ledger wrote (`trades`, `equity`), so the two can be
 compared. Money is USDT; gross is price PnL at fill prices, fees and slippage are positive costs, funding
-received is positive.  What cannot be booked (an exit larger than the position, an entry against one) is kept
-in `problems`.
+received is positive, and so is what the venue bore of a liquidation.  What cannot be booked (an exit larger
+than the position, an entry against one) is kept in `problems`.
 """
 
 from __future__ import annotations
@@ -78,13 +78,15 @@ class Position:
     fees_usd: float = 0.0
     slippage_usd: float = 0.0
     funding_usd: float = 0.0
+    liquidation_usd: float = 0.0
     ts_close: int = 0
     last_role: str = ""
 
     @property
     def net_usd(self) -> float:
-        """Booked so far: gross - fees - slippage + funding."""
-        return self.gross_usd - self.fees_usd - self.slippage_usd + self.funding_usd
+        """Booked so far: gross - fees - slippage + funding + liquidation."""
+        costs = self.fees_usd + self.slippage_usd
+        return self.gross_usd - costs + self.funding_usd + self.liquidation_usd
 
     @property
     def entry_price(self) -> float:
@@ -126,7 +128,7 @@ class Ledger:
 
     def apply_fill(self, fill: Any) -> None:
         """Book one fill."""
-        self.balance = money(self.balance - money(fill.fee + fill.slippage_usd))
+        self.balance = money(self.balance - money(fill.fee + fill.slippage_usd - fill.liquidation_usd))
         key = (fill.strategy, fill.instrument)
         position = self.open.get(key)
         if fill.role == ENTRY:
@@ -174,6 +176,7 @@ class Ledger:
         position.exit_value += fill.price * fill.quantity
         position.fees_usd += fill.fee
         position.slippage_usd += fill.slippage_usd
+        position.liquidation_usd += fill.liquidation_usd
         position.last_role = fill.role
 
     def apply_funding(self, paid: Any) -> None:

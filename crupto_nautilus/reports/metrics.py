@@ -4,7 +4,7 @@ Guarantees: what is not defined is None; money is USDT, `_pct` percent, R multip
 Sharpe and Sortino come from daily equity and are annualised by 365; a group's (strategy, instrument) returns
 are its closed trades' net PnL by closing day over the starting equity. Whole-run fees, slippage and funding
 are of all fills; those of groups and of the waterfall are of closed trades, and `open_usd` is what open
-positions add, so that gross - fees - slippage + funding + open = change of equity.
+positions add, so that gross - fees - slippage + funding + liquidation + open = change of equity.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from crupto_nautilus.reports import figures
 from crupto_nautilus.reports.benchmark import benchmark_figures, buy_and_hold
 from crupto_nautilus.reports.facts import RunFacts
 from crupto_nautilus.reports.figures import Floats, Ints
-from crupto_nautilus.reports.ledger import Ledger, Position, rebuild
+from crupto_nautilus.reports.ledger import Ledger, Position, rebuild, rows_of
 from crupto_nautilus.reports.run_folder import RunFolder
 from crupto_nautilus.reports.verdict import judge
+from risk.liquidation import LIQUIDATION
 from risk.vocabulary import DAY_NS
 
 SUMMARY_VERSION = 1
-_MONEY = ("gross_usd", "fees_usd", "slippage_usd", "funding_usd", "net_usd")
+_MONEY = ("gross_usd", "fees_usd", "slippage_usd", "funding_usd", "liquidation_usd", "net_usd")
 
 
 def floats(frame: pd.DataFrame, column: str) -> Floats:
@@ -97,6 +98,8 @@ def _whole(folder: RunFolder, ledger: Ledger) -> dict[str, Any]:
         "fees_usd": float(floats(fills, "fee").sum()),
         "slippage_usd": float(floats(fills, "slippage_usd").sum()),
         "funding_usd": float(floats(folder.table("funding"), "amount_usd").sum()),
+        "liquidation_usd": float(floats(fills, "liquidation_usd").sum()),
+        "liquidations": _liquidations(trades),
         "turnover_usd": float((floats(fills, "quantity") * floats(fills, "price")).sum()),
         "max_drawdown_pct": float(figures.drawdown_pct(curve).min()) if sampled else None,
         "longest_drawdown_days": figures.longest_drawdown_days(curve_ts, curve) if sampled else None,
@@ -214,6 +217,16 @@ def exit_kinds(folder: RunFolder) -> list[str]:
         reasons.get(trace) or kind if kind == "exit" else kind
         for trace, kind in zip(trades["trace_id"], trades["exit_reason"], strict=True)
     ]
+
+
+def _liquidations(trades: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the positions that the venue took over, oldest first."""
+    names = (
+        *("trace_id", "ts_event", "strategy", "instrument", "side", "quantity"),
+        *("entry_price", "exit_price", "liquidation_usd", "net_usd", "r"),
+    )
+    rows = rows_of(trades[trades["exit_reason"] == LIQUIDATION])
+    return [{name: getattr(row, name) for name in names} for row in rows]
 
 
 def _answers(signals: pd.DataFrame, decisions: pd.DataFrame) -> dict[str, Any]:

@@ -70,7 +70,36 @@ def exits(summary: Summary) -> str:
                 )
             )
     head = ("<Strategy", "<Last exit", "Trades", "Share", "Wins", "Mean|R", "Sum|R", "Net|USDT")
-    return section("How trades ended", table(head, rows) if rows else empty("no closed trades"))
+    body = table(head, rows) if rows else empty("no closed trades")
+    return section("How trades ended", body + _liquidations(summary))
+
+
+def _liquidations(summary: Summary) -> str:
+    rows = [
+        (
+            escape(row["strategy"]),
+            escape(coin(row["instrument"])),
+            side_name(row["side"]),
+            stamp(row["ts_event"]),
+            price(row["entry_price"]),
+            price(row["exit_price"]),
+            money(row["liquidation_usd"]),
+            toned(row["net_usd"], money(row["net_usd"])),
+        )
+        for row in summary["liquidations"]
+    ]
+    if not rows:
+        return ""
+    head = (
+        "<Strategy", "<Instrument", "<Side", "Time|UTC", "Entry|USDT", "Market|USDT", "Borne by|venue, USDT",
+        "Net|USDT",
+    )  # fmt: skip
+    lead = (
+        "The market opened beyond the stop and the liquidation price: the venue took the position over. It "
+        "cost its isolated margin and the taker fee; the venue bore the rest of the loss, or kept (\u2212) "
+        "the rest of the margin."
+    )
+    return f"<h3>Liquidations</h3><p>{lead}</p>{table(head, rows)}"
 
 
 def regimes(folder: RunFolder, summary: Summary) -> str:
@@ -202,6 +231,7 @@ def known_limits(folder: RunFolder, summary: Summary) -> str:
     if facts.mode == "backtest":
         lines.append("Fills come from bars: the path inside a bar is assumed, and there is no order queue.")
     lines += [
+        "Liquidations go by the price of the fill, not by a mark price; funding leaves the margin as it is.",
         "Slippage is a model (half spread, impact by volume, latency), not a measurement.",
         "The intervals take trades as independent; trades that overlap in time are not: the truth is wider.",
         "Sharpe and Sortino are annualised from daily equity; over short windows they mean little.",

@@ -54,6 +54,9 @@ def _badges(folder: RunFolder, summary: Summary, report: VerifyReport) -> str:
     if coverage is not None:
         known = f"funding coverage {percent(coverage, 1, sign=False)}" if coverage else "no funding data"
         badges.append(("good" if coverage >= 99 else "warn", known))
+    taken = len(summary["liquidations"])
+    if taken:
+        badges.append(("bad", f"{taken} position{'s' if taken > 1 else ''} liquidated"))
     badges.append(("", f"{folder.facts.mode}, paper money"))
     return "".join(f'<li class="{tone}">{escape(text)}</li>' for tone, text in badges)
 
@@ -219,7 +222,8 @@ def costs(summary: Summary) -> str:
     body = "".join(f"<div><h3>{escape(name)}</h3>{waterfall(steps)}</div>" for name, steps in blocks)
     lead = (
         "Closed trades, USDT. Gross is what the prices gave; fees are the venue's; slippage is the price put "
-        "on spread, market impact and latency; funding is what positions received (+) or paid (\u2212)."
+        "on spread, market impact and latency; funding is what positions received (+) or paid (\u2212); the "
+        "venue bears what a liquidated position lost beyond its margin."
     )
     return section("From gross to net", f'<div class="columns">{body}</div>', lead)
 
@@ -230,6 +234,7 @@ def _steps(row: Mapping[str, float], open_usd: float) -> list[Part]:
         Part("fees", -row["fees_usd"]),
         Part("slippage", -row["slippage_usd"]),
         Part("funding", row["funding_usd"]),
+        *([Part("borne by venue", row["liquidation_usd"])] if row["liquidation_usd"] else []),
         Part("net", row["net_usd"], total=True),
     ]
     if abs(open_usd) > 0.005:

@@ -29,7 +29,7 @@ from crupto_nautilus.reports.errors import RunFolderError, RunWriteError
 from crupto_nautilus.reports.facts import RunFacts
 from crupto_nautilus.reports.recording import Recording
 from crupto_nautilus.reports.rows import to_table
-from crupto_nautilus.reports.schema import TABLES
+from crupto_nautilus.reports.schema import TABLES, completed
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
@@ -205,7 +205,7 @@ class RunFolder:
         return self.facts.run_id
 
     def arrow(self, name: str) -> pa.Table:
-        """Return a table as arrow, its columns checked against the schema.
+        """Return a table as arrow, its columns checked against the schema (`ADDED` ones may be missing).
 
         Raises
         ------
@@ -215,7 +215,7 @@ class RunFolder:
         path = self.path / f"{name}.parquet"
         remedy = "run it again, or restore the folder from a backup"
         try:
-            table = pq.read_table(path)
+            table = completed(name, pq.read_table(path))
         except FileNotFoundError as error:
             raise RunFolderError(
                 f"run {self.run_id} lacks {path.name}",

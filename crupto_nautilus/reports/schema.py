@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _TYPES: dict[str, pa.DataType] = {
     "i": pa.int64(),
@@ -58,6 +58,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "f quantity price fee slippage_usd",
         "b maker",
         "s virtual_asset",
+        "f liquidation_usd",
     ),
     "trades": (
         "i ts_open",
@@ -65,6 +66,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "i side",
         "f quantity entry_price exit_price gross_usd fees_usd slippage_usd funding_usd net_usd risk_usd r",
         "s exit_reason virtual_asset",
+        "f liquidation_usd",
     ),
     "equity": (
         "f equity balance margin unrealised_pnl daily_pnl_pct drawdown_72h_pct",
@@ -101,3 +103,20 @@ def _schema(name: str) -> pa.Schema:
 
 TABLES: dict[str, pa.Schema] = {name: _schema(name) for name in _COLUMNS}
 """Table name -> schema; the file is `<name>.parquet`."""
+
+ADDED: dict[str, dict[str, float]] = {
+    "fills": {"liquidation_usd": 0.0},
+    "trades": {"liquidation_usd": 0.0},
+}
+"""Columns that runs of older versions lack, by table, with what their absence means."""
+
+
+def completed(name: str, table: pa.Table) -> pa.Table:
+    """Return a table with the columns that its older version did not have yet; others stay missing."""
+    added = {c: v for c, v in ADDED.get(name, {}).items() if c not in table.schema.names}
+    schema = TABLES[name]
+    if not added or set(table.schema.names) | set(added) != set(schema.names):
+        return table
+    for column, value in added.items():
+        table = table.append_column(schema.field(column), pa.array([value] * table.num_rows, pa.float64()))
+    return table.select(schema.names)

@@ -7,7 +7,8 @@ from typing import Any
 
 from crupto_nautilus.reports.facts import RunFacts
 from crupto_nautilus.reports.verify import VerifyReport
-from crupto_nautilus.reports.words import LABELS, count, interval, money, number, percent, stamp
+from crupto_nautilus.reports.words import LABELS, count, interval, money, number, percent, price, stamp
+from risk.vocabulary import side_name
 
 
 def render_markdown(facts: RunFacts, summary: Mapping[str, Any], report: VerifyReport) -> str:
@@ -47,6 +48,7 @@ def render_markdown(facts: RunFacts, summary: Mapping[str, Any], report: VerifyR
     ]
     lines += [
         "",
+        *_liquidated(summary),
         f"Open positions add {money(summary['open_usd'])} USDT. Refused: {refused}.",
         "",
         f"Verification: {passed} of {len(report.checks)} checks passed.",
@@ -56,3 +58,14 @@ def render_markdown(facts: RunFacts, summary: Mapping[str, Any], report: VerifyR
         f"configuration `{facts.config_hash}`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _liquidated(summary: Mapping[str, Any]) -> list[str]:
+    """Return a line for each position that the venue took over."""
+    lines = [
+        f"- LIQUIDATED {stamp(row['ts_event'])}: {row['strategy']} {side_name(row['side'])} "
+        f"{row['instrument']}, {price(row['entry_price'])} to {price(row['exit_price'])}, "
+        f"net {money(row['net_usd'])} USDT; the venue bore {money(row['liquidation_usd'])} USDT"
+        for row in summary["liquidations"]
+    ]
+    return [*lines, ""] if lines else []

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from crupto_nautilus.reports.checks import limits, money, orders, protection, records, states
+from crupto_nautilus.reports.checks import limits, liquidations, money, orders, protection, records, states
 from crupto_nautilus.reports.checks.base import Check, Context, answer
 from crupto_nautilus.reports.run_folder import RunFolder
 
@@ -32,6 +32,7 @@ CHECKS: tuple[Callable[[Context], Check], ...] = (
     protection.stops,
     orders.fills,
     orders.exits,
+    liquidations.liquidations,
     money.bookings,
     money.equity,
     money.trades,

@@ -84,7 +84,7 @@ def test_page_says_that_the_market_is_synthetic_and_what_funding_is_missing(buil
     text = built.read_text()
     assert "synthetic market: invented prices" in text
     assert "funding coverage 82.8" in text
-    assert "books verified: 18 of 18 checks passed" in text
+    assert "books verified: 19 of 19 checks passed" in text
 
 
 def test_summary_page_names_verdict_strategies_and_refusals(built: Path) -> None:
@@ -106,7 +106,7 @@ def test_building_twice_gives_the_same_bytes(built: Path) -> None:
 def test_failed_verification_is_the_first_thing_one_sees(copy_run: Callable[[], RunFolder]) -> None:
     folder = tamper(copy_run(), "trades", lambda frame: frame.assign(net_usd=1.0))
     text = build_report(folder.path).read_text()
-    assert "verification FAILED: 2 of 18 checks" in text[: text.index("<section>")]
+    assert "verification FAILED: 2 of 19 checks" in text[: text.index("<section>")]
     assert "violations" in text
 
 
