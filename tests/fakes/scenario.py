@@ -196,6 +196,12 @@ class ScenarioRun:
         """Return the reasons of several bars."""
         return [self.reason(coin, k, strategy) for k in bars]
 
+    def risk_pct(self, coin: str, k: int, strategy: str = BO) -> float:
+        """Return what an approved trade risks, percent of equity; a step of the quantity is 0.0002 %."""
+        row = self.decision(coin, k, strategy)
+        assert row["approved"], row["reason"]
+        return float(row["risk_pct"])
+
     @property
     def states(self) -> list[tuple[int, str, str]]:
         """Desk states as (bar, mode, reason)."""
@@ -249,6 +255,7 @@ class Scenario:
     equity: float = 10_000.0
     minutes: int = BASE
     unlock_after_hours: float | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
     everything_allowed: bool = True  # in every regime; False: the enable map of the defaults
 
     def play(self, folder: Path, *, broken: bool = False) -> ScenarioRun:
@@ -305,7 +312,7 @@ class Scenario:
         trees["symbols"]["symbols"] = {}
         for name, tree in trees.items():
             (folder / f"{name}.yaml").write_text(yaml.dump(tree, Dumper=_PlainDumper))
-        return load_config(config_dir=folder, env={})
+        return load_config(config_dir=folder, env=self.env)
 
     def _quotes(self) -> Iterator[tuple[str, tuple[Quote, ...]]]:
         for coin, rows in self.quotes.items():
