@@ -1,9 +1,10 @@
 """The order side of a strategy: builds engine orders from wishes, tracks them, tells the bus what became of
 them.
 
-Guarantees: every exit order is reduce-only; one stop order per position, modified in place and never
-cancelled before the position is flat; a modification is not sent while another is under way; each step is
-published.
+Guarantees: every exit order is reduce-only; every exit at market says where the venue takes the position
+over (from the average entry known when it is sent: a tag cannot change); one stop order per position,
+modified in place and never cancelled before the position is flat; a modification is not sent while another is
+under way; each step is published.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from nautilus_trader.trading import Strategy
 
 from risk.clock import DeskClock
 from risk.costs import SLIPPAGE_TAG
-from risk.vocabulary import Fill, InstrumentRules, OrderEvent, Protection, Role
+from risk.liquidation import LIQUIDATION, TakenOver, Takeover, takeover
+from risk.vocabulary import Alarm, Fill, InstrumentRules, OrderEvent, Protection, Role, side_name
 from strategies import bus
 from strategies.order_ids import client_order_id
 from strategies.slot import OrderRecord, Slot
@@ -54,10 +56,15 @@ class OrderDesk(Strategy):
         clock: DeskClock,
         slippage_bps_of: SlippageOf,
         virtual_asset: str,
+        leverage: float,
     ) -> None:
-        """Hand over what the order side needs; `slippage_bps_of(instrument, notional)` prices exits."""
+        """Hand over what the order side needs; `slippage_bps_of(instrument, notional)` prices exits.
+
+        `leverage` is that of the isolated margin of every position.
+        """
         self.strategy_name, self.run_id, self.rules, self.desk_clock = name, run_id, rules, clock
         self._slippage_bps_of, self._virtual_asset = slippage_bps_of, virtual_asset
+        self._leverage = leverage
         self._instrument_ids = {i: InstrumentId.from_str(i) for i in rules}
         self._records: dict[str, OrderRecord] = {}
         self._topics = {
@@ -78,12 +85,15 @@ class OrderDesk(Strategy):
         """Submit a market order; anything but an entry is reduce-only."""
         record = self._record(slot, role, side, quantity, 0.0, "market", reason)
         i = slot.signal.instrument
+        tags = [f"{SLIPPAGE_TAG}{slippage_bps:.6g}"]
+        if record.reduce_only:
+            tags.append(self._takeover_tag(record, slot.exits.average_price))
         order = self.order_factory.market(
             self._instrument_ids[i],
             _engine_side(side),
             self._quantity(i, quantity),
             reduce_only=record.reduce_only,
-            tags=[f"{SLIPPAGE_TAG}{slippage_bps:.6g}"],
+            tags=tags,
             client_order_id=record.venue_id,
         )
         self._submit(record, order)
@@ -126,13 +136,14 @@ class OrderDesk(Strategy):
         entry_order = LimitOrder(
             trader, self.strategy_id, self._instrument_ids[i], entry.venue_id, _engine_side(side),
             self._quantity(i, quantity), self._price(i, price), TimeInForce.GTC, True, False, False,
-            UUID4(), now, contingency_type=ContingencyType.OTO, order_list_id=list_id, linked_order_ids=[stop.venue_id],
+            UUID4(), now, contingency_type=ContingencyType.OTO, order_list_id=list_id,
+            linked_order_ids=[stop.venue_id],
         )  # fmt: skip
         stop_order = StopMarketOrder(
             trader, self.strategy_id, self._instrument_ids[i], stop.venue_id, _engine_side(-side),
             self._quantity(i, quantity), self._price(i, stop_price), TriggerType.LAST_PRICE, TimeInForce.GTC,
             True, False, UUID4(), now, order_list_id=list_id, parent_order_id=entry.venue_id,
-            tags=[self._slippage_tag(i, quantity * stop_price)],
+            tags=[self._slippage_tag(i, quantity * stop_price), self._takeover_tag(stop, price)],
         )  # fmt: skip
         for record in (entry, stop):
             self._publish_order(record, "submit", record.quantity, record.price)
@@ -155,7 +166,10 @@ class OrderDesk(Strategy):
                 trigger_price=self._price(i, price),
                 trigger_type=TriggerType.LAST_PRICE,
                 reduce_only=True,
-                tags=[self._slippage_tag(i, quantity * price)],
+                tags=[
+                    self._slippage_tag(i, quantity * price),
+                    self._takeover_tag(record, slot.exits.average_price),
+                ],
                 client_order_id=record.venue_id,
             )
             self._submit(record, order)
@@ -186,6 +200,11 @@ class OrderDesk(Strategy):
 
     def _slippage_tag(self, instrument: str, notional: float) -> str:
         return f"{SLIPPAGE_TAG}{self._slippage_bps_of(instrument, notional):.6g}"
+
+    def _takeover_tag(self, record: OrderRecord, entry_price: float) -> str:
+        rules = self.rules[record.slot.signal.instrument]
+        record.takeover = takeover(-record.side, entry_price, self._leverage, rules.maintenance_margin)
+        return record.takeover.tag
 
     def _record(
         self, slot: Slot, role: Role, side: int, quantity: float, price: float, order_type: str, reason: str
@@ -225,15 +244,23 @@ class OrderDesk(Strategy):
         record.working = False
 
     def publish_fill(self, record: OrderRecord, event: Any) -> Fill:
-        """Split the charged commission into fee and priced slippage and publish the fill."""
+        """Split the charged commission into fee, priced slippage and liquidation, and publish the fill."""
         rules = self.rules[record.slot.signal.instrument]
         # `as_double` of a large fixed-point value carries noise in its last digits: back to the grid.
         quantity = round(event.last_qty.as_double(), rules.size_digits)
         price = round(event.last_px.as_double(), rules.price_digits)
         maker = event.liquidity_side == LiquiditySide.MAKER
         commission = event.commission.as_double() if event.commission is not None else 0.0
-        fee = round(quantity * price * (rules.maker_fee if maker else rules.taker_fee), 8)
-        fee = min(fee, commission)
+        at = None if maker else record.takeover
+        taken = None if at is None else at.settle(price, quantity, rules.taker_fee)
+        already = record.reason == LIQUIDATION  # a further slice of the same exit
+        if taken is not None:
+            record.reason = LIQUIDATION
+        else:
+            rate = rules.maker_fee if maker else rules.taker_fee
+            at, taken = None, TakenOver(round(quantity * price * rate, 8), 0.0)
+        cost = round(commission + taken.borne_usd, 8)
+        fee = min(taken.fee_usd, cost)
         fill = Fill(
             self.desk_clock.now_ns,
             event.ts_event,
@@ -246,13 +273,26 @@ class OrderDesk(Strategy):
             quantity,
             price,
             fee,
-            round(commission - fee, 8),
+            round(cost - fee, 8),
             maker,
             self._virtual_asset,
             record.reason,
+            taken.borne_usd,
         )
         self.publish_message(self._topics["fill"], fill)
+        if at is not None and not already:
+            self._alarm_liquidation(record.slot, at, price)
         return fill
+
+    def _alarm_liquidation(self, slot: Slot, at: Takeover, price: float) -> None:
+        signal = slot.signal
+        detail = (
+            f"{side_name(signal.side)} {signal.instrument}: the market was at {price:g}, beyond the "
+            f"liquidation price {at.liquidation_price:g}; taken over at {at.bankruptcy_price:g}, the "
+            "isolated margin is lost"
+        )
+        alarm = Alarm(self.desk_clock.now_ns, LIQUIDATION, signal.trace_id, detail)
+        self.publish_message(bus.ALARM, alarm)
 
     def publish_outcome(self, record: OrderRecord, action: str, reason: str = "") -> None:
         """Publish what the venue or the engine said about an order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from risk.liquidation import Takeover
 from risk.vocabulary import Role, Signal
 from strategies.entry import EntryMachine
 from strategies.exits import ExitMachine
@@ -28,6 +29,7 @@ class OrderRecord:
     working: bool = False
     pending: tuple[float, float] | None = None  # the modification under way: quantity, trigger price
     cancelling: bool = False
+    takeover: Takeover | None = None  # where the venue takes over what the order would close
 
 
 @dataclass(slots=True)

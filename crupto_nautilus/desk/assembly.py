@@ -134,6 +134,7 @@ class Desk:
                 clock=self.clock,
                 slippage_bps_of=self._slippage_bps,
                 virtual_asset=virtual.asset if virtual.enabled else "",
+                leverage=config.governance.leverage_cap,
             )
             for k, spec in enumerate(specs.values())
         ]

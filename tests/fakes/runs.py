@@ -25,7 +25,7 @@ def run_facts(desk: TinyDesk, run_id: str = "sample", **changes: object) -> RunF
         InstrumentFacts(
             name, tick, step, digits, size_digits, step, 2.0, MAKER, TAKER, BASE, "synthetic", "tests/fakes",
             desk.closes[name][0], desk.closes[name][-1], len(desk.funding_times) + (name[:3] == "SOL") * 30,
-            len(desk.funding_times), len(desk.stamps),
+            len(desk.funding_times), len(desk.stamps), 0.005,
         )
         for name, (_, tick, digits, step, size_digits) in INSTRUMENTS.items()
     )  # fmt: skip

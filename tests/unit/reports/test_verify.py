@@ -234,6 +234,12 @@ MONEY = {
         "equity",
     ),
     "a fee that was hidden": ("fills", put(fee=0.0), "equity"),
+    "a liquidation that was none": ("fills", put(having(role="stop"), liquidation_usd=5.0), "liquidations"),
+    "a liquidation charged in full": (
+        "fills",
+        put(having(role="stop", side=-1), price=times(0.5)),
+        "liquidations",
+    ),
     "a losing trade left out": ("trades", without(lambda f: f["net_usd"] < 0), "trades"),
     "a trade made better": ("trades", put(net_usd=plus(1)), "trades"),
     "an R made better": ("trades", put(r=plus(0.5)), "trades"),
