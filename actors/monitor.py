@@ -7,10 +7,11 @@ into its own thread; the books are sampled on every fill and at least every 15 m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from actors.agent import DeskAgent
+from actors.sinks import JournalSink, Recorder
 from actors.toolbox import ToolFailure
 from risk.engine import RiskDesk
 from risk.vocabulary import (
@@ -39,33 +40,6 @@ from strategies.guarded import guarded
 
 SNAPSHOT_INTERVAL_NS = 15 * MINUTE_NS
 EXPORT_INTERVAL_NS = 60 * MINUTE_NS
-
-
-class Recorder(Protocol):
-    """Where messages are collected (the run folder's recording)."""
-
-    def add(self, message: object) -> None:
-        """Append a message."""
-
-    def add_decision(
-        self,
-        decision: Approved | Refused,
-        *,
-        regime: str,
-        desk_mode: str,
-        snapshot: Mapping[str, float] | None = None,
-    ) -> None:
-        """Append an answer with the book around it."""
-
-    def add_entry(self, entry: EntryDone, snapshot: Mapping[str, float] | None = None) -> None:
-        """Append an entry that is over."""
-
-
-class JournalSink(Protocol):
-    """Where settled batches go; `put` never waits."""
-
-    def put(self, ts: int, messages: list[object], state: dict[str, Any] | None) -> bool:
-        """Take a batch; False when the backlog is full."""
 
 
 class MonitorActor(DeskAgent):

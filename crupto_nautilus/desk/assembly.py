@@ -17,7 +17,7 @@ from nautilus_trader.model import ActorId
 from actors.agent import DeskAgent
 from actors.brain import BrainActor
 from actors.execution import ExecutionActor
-from actors.monitor import JournalSink, MonitorActor, Recorder
+from actors.monitor import MonitorActor
 from actors.regime import REGIME_MINUTES, RegimeActor
 from actors.regimes import WARMUP_BARS as REGIME_WARMUP_BARS
 from actors.regimes import RegimeClassifier
@@ -25,6 +25,7 @@ from actors.risk_manager import RiskManagerActor
 from actors.router import RouterActor
 from actors.selection import SelectionActor
 from actors.selection_rules import CooldownBook, ScoreBook
+from actors.sinks import JournalSink, Recorder
 from actors.tools import DeskTools, register_tools
 from crupto_nautilus.config import DeskConfig
 from risk.clock import DeskClock

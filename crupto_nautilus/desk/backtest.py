@@ -17,7 +17,7 @@ from typing import Any
 
 from nautilus_trader.model import Venue
 
-from actors.monitor import JournalSink
+from actors.sinks import JournalSink
 from adapters.simulated import USDT
 from catalog.feed import EngineFeed
 from catalog.instants import open_bucket_bars, run_instants, warm_instants
