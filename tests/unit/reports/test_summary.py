@@ -24,7 +24,8 @@ def summary(made_run: RunFolder) -> dict:
 
 def test_gross_minus_costs_plus_open_is_the_change_of_equity(summary: dict) -> None:
     closed = summary["closed"]
-    net = closed["gross_usd"] - closed["fees_usd"] - closed["slippage_usd"] + closed["funding_usd"]
+    costs = closed["fees_usd"] + closed["slippage_usd"]
+    net = closed["gross_usd"] - costs + closed["funding_usd"] + closed["liquidation_usd"]
     assert net == pytest.approx(closed["net_usd"], abs=1e-6)
     assert net + summary["open_usd"] == pytest.approx(summary["pnl_usd"], abs=1e-6)
 

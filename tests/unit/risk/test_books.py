@@ -97,6 +97,23 @@ def test_short_earns_when_price_falls_and_receives_positive_funding(books: Books
     assert trade.gross_usd == 6.0
 
 
+def test_a_liquidation_is_booked_apart_and_leaves_the_margin_as_the_loss(books: Books) -> None:
+    books.reserve(plan())
+    books.apply(fill("entry", LONG, 2.0, 100.0, fee=0.0, slippage_usd=0.0))
+    borne = (200 / 3 - 55.0) * 2
+    trade = books.apply(
+        fill("stop", SHORT, 2.0, 55.0, slippage_usd=0.0, reason="liquidation", liquidation_usd=borne)
+    )
+    assert trade is not None
+    assert (trade.exit_reason, trade.gross_usd) == ("liquidation", -90.0)
+    assert trade.liquidation_usd == books.liquidation_usd == pytest.approx(borne, abs=1e-8)
+    assert trade.net_usd == pytest.approx(-200 / 3 - 0.1)
+    assert books.balance == pytest.approx(1_000.0 + trade.net_usd)
+    again = Books(1_000.0, 3.0)
+    again.load(books.state())
+    assert again.liquidation_usd == books.liquidation_usd
+
+
 def test_sliced_entry_averages_and_shrinks_its_reservation(books: Books) -> None:
     books.reserve(plan(quantity=3.0))
     books.apply(fill("entry", LONG, 1.0, 100.0))
