@@ -88,8 +88,8 @@ def exhausted(now: Situation) -> str | None:
     if wanted >= half:
         return None
     return (
-        f"risk {wanted:.4f} % < half of min_r_pct_floor {settings.min_r_pct_floor:g}: budget {reduced:.4f} % x "
-        f"{multiplier:.3f}, open and reserved {state.portfolio_risk_pct:.4f} % of "
+        f"risk {wanted:.4f} % < half of min_r_pct_floor {settings.min_r_pct_floor:g}: "
+        f"budget {reduced:.4f} % x {multiplier:.3f}, open and reserved {state.portfolio_risk_pct:.4f} % of "
         f"max_portfolio_r_pct {settings.max_portfolio_r_pct:g}"
     )
 
