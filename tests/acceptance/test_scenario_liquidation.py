@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from crupto_nautilus.cli.chain import chain
+from crupto_nautilus.cli.summary import blocks
 from crupto_nautilus.reports.build import build_report
 from risk.vocabulary import LONG, SHORT, EntryStyle
 from tests.fakes.scenario import BO, Scenario, ScenarioRun, instrument, scripted, wish
@@ -74,6 +77,11 @@ def test_a_liquidation_is_announced_and_named_by_the_report(tmp_path: Path) -> N
     assert "1 position liquidated" in page.read_text()
     assert "<h3>Liquidations</h3>" in page.read_text()
     assert "LIQUIDATED" in (page.parent / "summary.md").read_text()
+    shown = str(blocks(json.loads((page.parent / "summary.json").read_text())))
+    assert "('LIQUIDATED', '1, the venue bore +" in shown
+    steps = [step.text for step in chain(run.folder, alarm.subject)]
+    assert any("LIQUIDATED, the venue bore" in text for text in steps)
+    assert any(text.startswith("closed by liquidation") for text in steps)
 
 
 def test_a_gap_between_liquidation_and_bankruptcy_costs_the_margin_too(tmp_path: Path) -> None:
