@@ -36,10 +36,10 @@ def test_a_spread_is_allowed_up_to_its_limit(half: float, reason: str, tmp_path:
 
 
 def test_quotes_older_than_a_bar_do_not_count(tmp_path: Path) -> None:
-    wide = (99.5, 100.5)
-    fresh = one(tmp_path / "fresh", wish(LONG, 2.0), quotes={"SOL": {1: wide}})
-    old = one(tmp_path / "old", wish(LONG, 2.0), bar=3, quotes={"SOL": {1: wide}})
-    assert fresh.reason("SOL", 2) == "SPREAD_TOO_WIDE" or fresh.reason("SOL", 2) == "COST_TOO_HIGH"
+    wide = (99.85, 100.15)
+    fresh = one(tmp_path / "fresh", wish(LONG, 4.0), quotes={"SOL": {1: wide}})
+    old = one(tmp_path / "old", wish(LONG, 4.0), bar=3, quotes={"SOL": {1: wide}})
+    assert fresh.reason("SOL", 2) == "SPREAD_TOO_WIDE"
     assert old.reason("SOL", 3) == ""
 
 
@@ -98,9 +98,8 @@ def test_the_newest_bar_may_be_three_of_its_lengths_old(last: int, reason: str, 
 
 def test_signals_wait_for_the_751st_hour(tmp_path: Path) -> None:
     script = {("SOL", 3): wish(LONG), ("SOL", 4): wish(LONG)}
-    run = Scenario({"SOL": Tape().hold(6)}, [scripted(BO, script)], past={"SOL": Past(hours=750)}).play(
-        tmp_path
-    )
+    past = {"SOL": Past(hours=750)}
+    run = Scenario({"SOL": Tape().hold(6)}, [scripted(BO, script)], past=past).play(tmp_path)
     assert run.reasons("SOL", 3, 4) == ["NOT_WARM", ""]
     assert [bar for bar, _ in run.labels("SOL")] == [4]
 
@@ -200,7 +199,10 @@ def test_a_pending_entry_opposes_too_and_the_same_side_may_be_shared(tmp_path: P
         scripted(BO, {("SOL", 2): resting}),
         scripted(VE, {("SOL", 2): wish(SHORT), ("SOL", 4): wish(LONG)}),
     ]
-    run = Scenario({"SOL": Tape().hold(2).to(99.9).hold(4)}, rules).play(tmp_path)
+    tape = Tape().hold(2).to(99.9).hold(4)
+    run = Scenario({"SOL": tape}, rules, governance={"per_trade_r_pct_base": 0.4}).play(tmp_path)
     assert run.reason("SOL", 2, VE) == "OPPOSING_POSITION"
-    assert run.risk_pct("SOL", 4, VE) < 0.3  # the same coin twice is concentration 1: half the cap is left
+    row = run.decision("SOL", 4, VE)
+    assert row["effective_cap_pct"] == 0.75  # the same coin twice is a correlation of 1
+    assert 0.745 < row["open_risk_pct"] + row["reserved_risk_pct"] <= 0.75
     assert len(run.desk.risk_desk.books.positions) == 2
