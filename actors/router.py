@@ -8,11 +8,11 @@ and alarmed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from actors.agent import DeskAgent
-from catalog.feed import CLOSE, END, MARK_TYPE, OPEN, feed_client
+from catalog.feed import CLOSE, END, MARK_TYPE, OPEN, bar_type, feed_client
 from catalog.timeframes import TimeframeBuilder
 from risk.vocabulary import MINUTE_NS, Alarm, Bar, Instant
 from strategies import bus
@@ -30,18 +30,25 @@ class RouterActor(DeskAgent):
         timeframes: Sequence[int],
         warm_up: Iterable[Instant] = (),
         seed: Mapping[str, list[Bar]] | None = None,
+        start_ns: int = 0,
+        on_phase: Callable[[int], None] | None = None,
     ) -> RouterActor:
         """Hand over the finest timeframe of each instrument, the timeframes wanted, and the warm-up.
 
-        `seed` are the fine bars before the start whose buckets are still open there.
+        `seed` are the fine bars before the start (`start_ns`) whose largest bucket is still open there; the
+        smaller buckets among them that closed before the start belong to the warm-up and are not published.
+        `on_phase` makes the router one of a live node: it subscribes to the fine bars, so that the venue gets
+        them, tells after each mark that it was handled, and ends the node at the end of the feed.
         """
+        self._fine_bars = [bar_type(name, minutes) for name, minutes in sorted(base_minutes.items())]
+        self._on_phase = on_phase
         self._builders = [
             TimeframeBuilder(name, minutes, tuple(m for m in timeframes if m > minutes))
             for name, minutes in sorted(base_minutes.items())
         ]
         self._push = {builder.instrument: builder.push for builder in self._builders}
         self._venue = min(base_minutes).rpartition(".")[2]
-        self._warm_up, self._seed = warm_up, seed or {}
+        self._warm_up, self._seed, self._start_ns = warm_up, seed or {}, start_ns
         targets = [m for builder in self._builders for m in builder.targets]
         self._step_ns = min(targets, default=0) * MINUTE_NS
         self._next_close_ns = 0
@@ -55,6 +62,9 @@ class RouterActor(DeskAgent):
 
     def on_start(self) -> None:
         """Subscribe to the instant marks; everyone else has subscribed by now."""
+        if self._on_phase is not None:
+            for fine in self._fine_bars:
+                self.subscribe_bars(fine)
         self.subscribe_data(MARK_TYPE, feed_client(self._venue))
 
     @guarded
@@ -70,6 +80,10 @@ class RouterActor(DeskAgent):
             self._publish(mark.instant)
         elif mark.phase == END:
             self._settle()
+        if self._on_phase is not None:
+            self._on_phase(mark.phase)
+            if mark.phase == END:
+                self.shutdown_system("the feed has ended")
 
     def _settle(self) -> None:
         """Everything of the previous instant has been executed; nothing may still be in flight."""
@@ -93,6 +107,8 @@ class RouterActor(DeskAgent):
         for name, bars in self._seed.items():
             for bar in bars:
                 self._push[name](bar)
+        for builder in self._builders:
+            builder.close_until(self._start_ns)
 
     def _publish(self, fine: Instant) -> None:
         ts = fine.ts_event

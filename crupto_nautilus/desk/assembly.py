@@ -7,7 +7,7 @@ a backtest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,7 @@ class DeskPlan:
     warm_up: Iterable[Instant] = ()
     seed: Mapping[str, list[Bar]] | None = None
     unlock_after_hours: float | None = None
+    start_ns: int = 0  # where the warm-up ends
 
     @property
     def timeframes(self) -> tuple[int, ...]:
@@ -85,7 +86,13 @@ def warm_up_needs(
 class Desk:
     """All components of one run, connected."""
 
-    def __init__(self, plan: DeskPlan, recorder: Recorder, journal: JournalSink | None = None) -> None:
+    def __init__(
+        self,
+        plan: DeskPlan,
+        recorder: Recorder,
+        journal: JournalSink | None = None,
+        on_phase: Callable[[int], None] | None = None,
+    ) -> None:
         config, rules = plan.config, dict(plan.rules)
         self.plan, self.clock = plan, DeskClock()
         virtual = config.runtime.virtual
@@ -140,7 +147,12 @@ class Desk:
             for k, spec in enumerate(specs.values())
         ]
         self.router = self._agent(RouterActor, None).setup(
-            plan.base_minutes, plan.timeframes, plan.warm_up, plan.seed
+            plan.base_minutes,
+            plan.timeframes,
+            plan.warm_up,
+            plan.seed,
+            plan.start_ns,
+            on_phase,
         )
 
     def _agent[A: DeskAgent](self, cls: type[A], priority: int | None) -> A:

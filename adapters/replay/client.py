@@ -1,0 +1,110 @@
+"""The replay client: plays instants into a live node, paced by the desk or by the clock.
+
+Guarantees: the node sees OPEN, fine bars, funding and CLOSE of each moment exactly as a backtest does; at
+speed 0 the feed is as fast as the desk allows, at speed x one second of event time takes 1/x seconds; an
+error while playing reaches `failure`, so that the desk can end with a reason instead of waiting in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from nautilus_trader.live.clients import DataClientFactory, MarketDataClient
+from nautilus_trader.live.providers import InstrumentProvider
+from nautilus_trader.model import CryptoPerpetual, Venue
+
+from adapters.replay.gate import InstantGate
+from catalog.feed import CLOSE, END, OPEN, EngineFeed, mark
+from risk.vocabulary import Instant
+
+SECOND_NS = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Replay:
+    """What is played: instants, the instruments they need, pace, and what went wrong."""
+
+    instants: Iterable[Instant]
+    feed: EngineFeed
+    instruments: tuple[CryptoPerpetual, ...]
+    gate: InstantGate
+    speed: float = 0.0  # 0: as fast as the desk allows
+    stop_after: Callable[[int], bool] = field(default=lambda _ts: False)
+    failure: str = ""
+    started: bool = False
+
+    async def play(self, emit: Callable[[Any], None]) -> None:
+        """Emit everything, then END."""
+        last = 0
+        try:
+            for instant in self.instants:
+                if last and self.speed > 0.0:
+                    await asyncio.sleep((instant.ts_event - last) / SECOND_NS / self.speed)
+                await self.gate.admit()
+                last = instant.ts_event
+                self._emit(instant, emit)
+                if self.stop_after(last):
+                    break
+        except Exception as error:  # noqa: BLE001 - a task that raises is only logged by the engine
+            self.failure = f"{type(error).__name__}: {error}"
+        emit(mark(last, END))
+
+    def _emit(self, instant: Instant, emit: Callable[[Any], None]) -> None:
+        emit(mark(instant.ts_event, OPEN))
+        for bars in instant.bars.values():
+            for bar in bars:
+                emit(self.feed.engine_bar(bar))
+        for update in self.feed.settlement(instant):
+            emit(update)
+        emit(mark(instant.ts_event, CLOSE, instant))
+
+
+def replay_factory(replay: Replay) -> type[DataClientFactory]:
+    """Return the factory that a node builder wants, bound to one replay."""
+
+    class ReplayClient(MarketDataClient):
+        """Plays once the desk has subscribed to the marks."""
+
+        async def _connect(self) -> None:
+            for instrument in replay.instruments:
+                self._handle_instrument(instrument)
+            replay.gate.open()
+
+        async def _disconnect(self) -> None:
+            return
+
+        async def _subscribe_bars(self, command: Any) -> None:
+            return
+
+        async def _unsubscribe_bars(self, command: Any) -> None:
+            return
+
+        async def _unsubscribe(self, command: Any) -> None:
+            return
+
+        async def _subscribe(self, command: Any) -> None:
+            if not replay.started:
+                replay.started = True
+                self.create_task(replay.play(self._handle_data), "replay")
+
+    class Provider(InstrumentProvider):
+        async def load_all_async(self, filters: Any = None) -> None:
+            for instrument in replay.instruments:
+                self.add(instrument)
+
+    class Factory(DataClientFactory):
+        @staticmethod
+        def create(*, name: Any, config: Any, cache: Any, clock: Any) -> ReplayClient:
+            return ReplayClient(
+                name=name,
+                config=config,
+                cache=cache,
+                clock=clock,
+                venue=Venue(replay.feed.venue),
+                instrument_provider=Provider(config.instrument_provider),
+            )
+
+    return Factory
