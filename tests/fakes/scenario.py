@@ -29,10 +29,11 @@ from catalog.instants import run_instants
 from crupto_nautilus.config import DeskConfig, load_config
 from crupto_nautilus.config.load import DEFAULTS
 from crupto_nautilus.desk.assembly import Desk
-from crupto_nautilus.desk.backtest import BacktestRun, check_run, make_plan
 from crupto_nautilus.desk.engine import make_engine, play
 from crupto_nautilus.desk.facts import call_rows, run_facts
 from crupto_nautilus.desk.options import BacktestOptions
+from crupto_nautilus.desk.outcome import DeskRun, check_run
+from crupto_nautilus.desk.plan import Prepared, make_plan
 from crupto_nautilus.desk.window import choose_market, chunk_span_ns
 from crupto_nautilus.reports.recording import Recording
 from crupto_nautilus.reports.run_folder import RunFolder, RunWriter
@@ -71,7 +72,7 @@ class ScriptedRule(Rule):
 
     script: ClassVar[Mapping[tuple[str, int], Setup]]
     leave: ClassVar[Mapping[tuple[str, int], str]]
-    measured_atr: ClassVar[float | None]
+    measured_atr: ClassVar[Mapping[int, float] | float | None]
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +80,9 @@ class ScriptedRule(Rule):
 
     def update(self, bar: Bar) -> Setup | None:
         """Look the bar up."""
-        self.atr, self._key = self.measured_atr, (bar.instrument, bar.ts_event)
+        measured = self.measured_atr
+        self.atr = measured.get(bar.ts_event, self.atr) if isinstance(measured, Mapping) else measured
+        self._key = (bar.instrument, bar.ts_event)
         return self.script.get(self._key)
 
     def missing(self) -> str:
@@ -102,11 +105,12 @@ def scripted(
     minutes: int = BASE,
     base: int = BASE,
     leave: Mapping[tuple[str, int], str] | None = None,
-    atr: float | None = None,
+    atr: Mapping[int, float] | float | None = None,
 ) -> StrategySpec:
     """Return a strategy of the registry's name with scripted signals on bars of `minutes`.
 
-    `leave` says at which bars the exit condition is due; `atr` is the current ATR that a trail reads.
+    `leave` says at which bars the exit condition is due; `atr` is the current ATR that a trail reads, all
+    the time or from some bars on.
     """
 
     def keyed(rows: Mapping[tuple[str, int], Any]) -> dict[tuple[str, int], Any]:
@@ -120,7 +124,7 @@ def scripted(
             "minutes": minutes,
             "script": keyed(script),
             "leave": keyed(leave or {}),
-            "measured_atr": atr,
+            "measured_atr": {at(k, base): v for k, v in atr.items()} if isinstance(atr, Mapping) else atr,
         },
     )
     return dataclasses.replace(REGISTRY[name], rule=rule, minutes=minutes, warmup={}, warmup_funding_days=0)
@@ -271,7 +275,8 @@ class Scenario:
         window = dataclasses.replace(choice.window, quotes=dict(self._quotes()))
         choice = dataclasses.replace(choice, window=window)
         specs = {spec.name: spec for spec in self.specs}
-        plan = make_plan(catalog, choice, specs, options)
+        prepared = Prepared(catalog, choice, specs)
+        plan = make_plan(prepared, options)
         recording = Recording()
         desk = Desk(plan, recording)
         engine = make_engine(plan.rules, self.equity, charge=True)
@@ -287,14 +292,14 @@ class Scenario:
         if stage.error is not None:
             raise stage.error
         if not broken:
-            check_run(BacktestRun(desk, recording, balance, 0.0))
+            check_run(DeskRun(desk, recording, balance, 0.0))
         with (
             patch("crupto_nautilus.desk.facts.git_revision", return_value="scenario"),
             RunWriter(options.out, options.run_id) as writer,
         ):
             writer.write_table("calls", call_rows(desk.tools))
             writer.write_recording(recording)
-            written = writer.finish(run_facts(catalog, choice, specs, options, desk, wall_start_ns=started))
+            written = writer.finish(run_facts(prepared, options, desk, wall_start_ns=started))
         report = verify_run(written)
         assert broken or report.ok, "\n".join(report.violations)
         return ScenarioRun(desk, recording, balance, written, report, self.minutes)
