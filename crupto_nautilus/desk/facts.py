@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,11 +14,11 @@ from actors.toolbox import ToolRegistry
 from catalog.store import Catalog
 from crupto_nautilus.desk.assembly import Desk
 from crupto_nautilus.desk.options import BacktestOptions
+from crupto_nautilus.desk.plan import Prepared
 from crupto_nautilus.desk.window import MarketChoice, funding_expected
 from crupto_nautilus.reports.benchmark import benchmark_columns
 from crupto_nautilus.reports.facts import InstrumentFacts, RunFacts
 from crupto_nautilus.reports.run_folder import RunWriter
-from strategies.registry import StrategySpec
 
 PACKAGES = ("crupto-nautilus", "nautilus_trader", "numpy", "pandas", "pyarrow", "pydantic")
 
@@ -52,15 +51,16 @@ def git_revision() -> str:
 
 
 def run_facts(
-    catalog: Catalog,
-    choice: MarketChoice,
-    specs: Mapping[str, StrategySpec],
+    prepared: Prepared,
     options: BacktestOptions,
     desk: Desk,
     *,
     wall_start_ns: int,
+    mode: str = "backtest",
+    exit_reason: str = "completed",
 ) -> RunFacts:
-    """Return what `run.json` of a finished backtest holds."""
+    """Return what `run.json` of a finished run holds."""
+    catalog, choice = prepared.catalog, prepared.choice
     config, window = options.config, choice.window
     notes = []
     if options.unlock_after_hours is not None:
@@ -74,16 +74,16 @@ def run_facts(
     virtual = config.runtime.virtual
     return RunFacts(
         run_id=options.run_id,
-        mode="backtest",
+        mode=mode,
         command=options.command,
         start_ns=window.start_ns,
         end_ns=desk.router.last_ts or window.end_ns,
         starting_equity=options.equity,
         limits=config.governance.model_dump(mode="json"),
         instruments=tuple(_instrument(catalog, choice, name) for name in window.instruments),
-        strategies=tuple(specs),
+        strategies=tuple(prepared.specs),
         costs="on" if options.costs else "off",
-        exit_reason="completed",
+        exit_reason=exit_reason,
         versions=versions(),
         git_revision=git_revision(),
         config_hash=config.config_hash,

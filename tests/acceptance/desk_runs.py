@@ -13,7 +13,8 @@ from catalog.store import Catalog
 from crupto_nautilus.config import load_config
 from crupto_nautilus.desk import backtest
 from crupto_nautilus.desk.options import BacktestOptions
-from crupto_nautilus.desk.window import choose_market
+from crupto_nautilus.desk.outcome import check_run
+from crupto_nautilus.desk.plan import prepare
 from crupto_nautilus.reports.schema import TABLES
 
 TABLES_OF_EVENTS = tuple(name for name in TABLES if name not in ("calls", "benchmark"))
@@ -26,7 +27,6 @@ def played(
     symbols: tuple[str, ...] | None = None, strategies: tuple[str, ...] | None = None,
 ) -> Rows:  # fmt: skip
     """Run the desk and return what it recorded, in order."""
-    held = Catalog(catalog)
     options = BacktestOptions(
         catalog,
         load_config(None, env={}),
@@ -38,11 +38,8 @@ def played(
         equity,
         strategies,
     )
-    market = choose_market(
-        held, symbols or held.instruments(), options.start_ns, options.end_ns, None, options.config
-    )
-    run = backtest.simulate(held, market, backtest.chosen_specs(strategies), options)
-    backtest.check_run(run)
+    run = backtest.simulate(prepare(options), options)
+    check_run(run)
     rows = {}
     for table in TABLES_OF_EVENTS:
         rows[table] = [(_ts(row), repr(row)) for row in run.recording.rows(table)]
