@@ -92,6 +92,13 @@ class MonitorActor(DeskAgent):
         self.hear(bus.SETTLED, self.on_settled, low)
 
     @guarded
+    def on_stop(self) -> None:
+        """Sample the books a last time: funding or a move after the last snapshot belongs to the record."""
+        now = self.desk_clock.now_ns
+        self._sample(now, "close")
+        self.on_settled(now)
+
+    @guarded
     def on_instant(self, instant: Instant) -> None:
         """Sample the books at intervals."""
         if instant.warm_only or instant.ts_event - self._sampled_ns < SNAPSHOT_INTERVAL_NS:

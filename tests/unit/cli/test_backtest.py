@@ -127,6 +127,9 @@ def test_the_demo_needs_nothing_and_ends_with_a_report(crupto: Crupto, tmp_path:
     report = next(line.split(maxsplit=1)[1] for line in outcome.out.splitlines() if line.startswith("report"))
     assert Path(report).is_file()
     assert "verdict:" in outcome.out
+    # Positions are open at its end, and funding settles on the last instant: the books must close on it.
+    verified = crupto("report", Path(report).parent, "--verify")
+    assert verified.code == 0, verified.out
 
 
 def test_a_strategy_without_its_bars_is_named(crupto: Crupto, held: Path, tmp_path: Path) -> None:
