@@ -58,6 +58,11 @@ class EntryMachine:
             return False
         return bool(self.stopped) or (self.sent >= len(self.children) and not self._owed())
 
+    @property
+    def reason(self) -> str:
+        """Why less than the ticket was entered, once the entry is over; empty if all of it was."""
+        return (self.stopped or self.last_reason) if self._rest() > _DUST else ""
+
     def start(self) -> list[EntryAction]:
         """Send the first child."""
         return self._next()

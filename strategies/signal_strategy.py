@@ -177,8 +177,7 @@ class SignalStrategy(OrderDesk):
         signal, exits = slot.signal, slot.exits
         self._entering.pop(signal.instrument, None)
         self._act_exits(slot, exits.entry_complete(self.desk_clock.now_ns))
-        reason = slot.entry.stopped or slot.entry.last_reason
-        self._report_entry(signal, exits.entered, exits.average_price, reason)
+        self._report_entry(signal, exits.entered, exits.average_price, slot.entry.reason)
         self._drop_if_over(slot)
 
     def _report_entry(self, signal: Signal, filled: float, average_price: float, reason: str) -> None:
