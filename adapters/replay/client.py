@@ -8,8 +8,9 @@ error while playing reaches `failure`, so that the desk can end with a reason in
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from nautilus_trader.live.clients import DataClientFactory, MarketDataClient
@@ -21,6 +22,7 @@ from catalog.feed import CLOSE, END, OPEN, EngineFeed, mark
 from risk.vocabulary import Instant
 
 SECOND_NS = 1_000_000_000
+TELL_EVERY = 100  # instants between two reports of progress
 
 
 @dataclass(slots=True)
@@ -32,24 +34,35 @@ class Replay:
     instruments: tuple[CryptoPerpetual, ...]
     gate: InstantGate
     speed: float = 0.0  # 0: as fast as the desk allows
-    stop_after: Callable[[int], bool] = field(default=lambda _ts: False)
+    max_seconds: float | None = None  # wall time
+    max_cycles: int | None = None  # instants
+    tell: Callable[[int], None] | None = None  # progress: the moment just emitted
     failure: str = ""
+    ended: str = ""  # why the feed came to its end; empty while it plays
     started: bool = False
 
     async def play(self, emit: Callable[[Any], None]) -> None:
         """Emit everything, then END."""
-        last = 0
+        last, cycles, began = 0, 0, time.monotonic()
+        ended = "completed"
         try:
             for instant in self.instants:
+                if self.max_cycles is not None and cycles >= self.max_cycles:
+                    ended = f"max_cycles {self.max_cycles}"
+                    break
+                if self.max_seconds is not None and time.monotonic() - began >= self.max_seconds:
+                    ended = f"max_seconds {self.max_seconds:g}"
+                    break
                 if last and self.speed > 0.0:
                     await asyncio.sleep((instant.ts_event - last) / SECOND_NS / self.speed)
                 await self.gate.admit()
-                last = instant.ts_event
+                last, cycles = instant.ts_event, cycles + 1
                 self._emit(instant, emit)
-                if self.stop_after(last):
-                    break
+                if self.tell is not None and cycles % TELL_EVERY == 0:
+                    self.tell(last)
         except Exception as error:  # noqa: BLE001 - a task that raises is only logged by the engine
             self.failure = f"{type(error).__name__}: {error}"
+        self.ended = ended
         emit(mark(last, END))
 
     def _emit(self, instant: Instant, emit: Callable[[Any], None]) -> None:

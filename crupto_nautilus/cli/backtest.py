@@ -97,6 +97,7 @@ def backtest(
     chosen = resolve_symbols(symbols, catalog.instruments()) if symbols else None
 
     from crupto_nautilus.cli.running import new_run_id, run_desk
+    from crupto_nautilus.desk.backtest import run_backtest
     from crupto_nautilus.desk.options import BacktestOptions
     from crupto_nautilus.journal.database import default_url
 
@@ -115,5 +116,6 @@ def backtest(
             base_minutes=base_minutes,
             journal_url=(config.runtime.journal_url() or default_url(out)) if journal else None,
             unlock_after_hours=unlock_after_hours or None,
-        )
+        ),
+        run_backtest,
     )

@@ -35,6 +35,7 @@ def demo(*, out: Path, equity: float) -> Result:
     """
     from crupto_nautilus.cli.running import new_run_id, run_desk
     from crupto_nautilus.config import load_config
+    from crupto_nautilus.desk.backtest import run_backtest
     from crupto_nautilus.desk.options import BacktestOptions
 
     market = sample_market(out / "sample-market")
@@ -45,7 +46,8 @@ def demo(*, out: Path, equity: float) -> Result:
             out=out,
             run_id=new_run_id("demo", out),
             equity=equity,
-        )
+        ),
+        run_backtest,
     )
 
 

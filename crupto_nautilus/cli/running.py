@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,13 +31,12 @@ def command_line() -> str:
     return shlex.join(["crupto", *sys.argv[1:]])
 
 
-def run_desk(options: BacktestOptions) -> Result:
-    """Run a backtest, with a progress bar on a terminal, and return its summary."""
-    from crupto_nautilus.desk.backtest import run_backtest
+def run_desk[O: BacktestOptions](options: O, run: Callable[[O], Path]) -> Result:
+    """Run the desk (`run_backtest`, `run_paper`), with a progress bar on a terminal; return the summary."""
     from crupto_nautilus.reports.run_folder import RunFolder
 
     with progress() as report:
-        path = run_backtest(replace(options, progress=report, command=command_line()))
+        path = run(replace(options, progress=report, command=command_line()))
     folder = RunFolder(path)
     summary = folder.read_json("summary.json")
     report_path = path / "report.html"
