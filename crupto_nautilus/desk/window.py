@@ -13,7 +13,7 @@ from catalog.instants import RunWindow
 from catalog.store import Catalog, Source
 from crupto_nautilus.config import DeskConfig, resolve_instrument
 from crupto_nautilus.errors import UsageError
-from risk.vocabulary import DAY_NS, HOUR_NS, InstrumentRules
+from risk.vocabulary import DAY_NS, HOUR_NS, MINUTE_NS, InstrumentRules
 
 FUNDING_HOURS = 8
 
@@ -98,12 +98,15 @@ def _bars_of(catalog: Catalog, name: str, base: int | None) -> list[Source]:
 
 
 def _bounds(ohlcv: Mapping[str, list[Source]], start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
-    """Return (start, end]: what the user asked for, else the span of the finest sources."""
+    """Return (start, end]: what the user asked for, else the span of the finest sources.
+
+    A bar is known at its close: the window that holds the first one begins at its open.
+    """
     finest = [min(sources, key=lambda s: s.minutes) for sources in ohlcv.values()]
-    start = min(s.first_ns for s in finest) if start_ns is None else start_ns
+    start = min(s.first_ns - s.minutes * MINUTE_NS for s in finest) if start_ns is None else start_ns
     end = max(s.last_ns for s in finest) if end_ns is None else end_ns
     if end <= start:
-        raise UsageError("the window is empty", found=f"{start}..{end}", expected="an end after the start")
+        raise UsageError("the window is empty", found=_span(start, end), expected="an end after the start")
     return start, end
 
 
@@ -112,8 +115,8 @@ def _finest(name: str, sources: list[Source], start: int, end: int) -> int:
     if not inside:
         raise UsageError(
             f"{name} has no bars in the window",
-            found=", ".join(f"{s.minutes}m {s.first_ns}..{s.last_ns}" for s in sources),
-            expected=f"bars in {start}..{end}",
+            found=", ".join(f"{label(s.minutes)} {_span(s.first_ns, s.last_ns)}" for s in sources),
+            expected=f"bars in {_span(start, end)}",
             remedy="choose other --start/--end, or leave the symbol out with --symbols",
         )
     return min(s.minutes for s in inside)
