@@ -49,10 +49,13 @@ bench: sync ## benchmarks with their figures
 	@$(RUN) pytest -m bench -s -p no:randomly tests/performance
 
 soak: ## long runs of the paper desk (not built yet)
-	@echo 'make soak: the paper desk is not built yet (CHECKLIST.md, part B); there is nothing to soak' >&2; exit 2
+	@echo 'make soak: long paper runs are not built yet (CHECKLIST.md, part B)' >&2; exit 2
 
-paper: ## the desk on a live or replayed feed (not built yet)
-	@echo 'make paper: the paper desk is not built yet (CHECKLIST.md, part B); today: make demo, crupto backtest' >&2; exit 2
+paper: sync ## the desk in a live node: replay of the sample market, then parity with the backtest
+	@$(RUN) crupto catalog sample --catalog runs/sample-market
+	@run=paper-$$(date -u +%Y%m%d-%H%M%S); \
+	  $(RUN) crupto paper --catalog runs/sample-market --run-id $$run && \
+	  $(RUN) crupto parity $$run --catalog runs/sample-market
 
 paper-vst: ## the desk on a BingX VST demo account for 8 hours (not built yet)
 	@echo 'make paper-vst: the paper desk is not built yet (CHECKLIST.md, parts B and C)' >&2; exit 2

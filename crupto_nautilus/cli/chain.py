@@ -26,6 +26,10 @@ _LIMITS = {
     "cost_r": "max_cost_r",
     "expected_slippage_bps": "max_slippage_bps",
 }
+_DECISION_FIGURES = (
+    *("equity", "risk_usd", "risk_pct", "notional_usd", "cost_r", "expected_slippage_bps"),
+    *("open_risk_pct", "reserved_risk_pct", "gross_pct", "net_pct"),
+)
 _SHOWN_TRACES = 8
 
 
@@ -129,10 +133,9 @@ def _decision(run: RunFolder, row: Mapping[str, Any]) -> Step:
         return Step("decision", None, "no answer is on record")
     numbers: dict[str, object] = {}
     limits = dict(run.facts.limits) | {"effective_cap_pct": row.get("effective_cap_pct")}
-    for name in (
-        *("equity", "risk_usd", "risk_pct", "notional_usd", "cost_r", "expected_slippage_bps"),
-        *("open_risk_pct", "reserved_risk_pct", "gross_pct", "net_pct"),
-    ):
+    # A refusal has no size: the zeros of its row are not figures of the decision, its detail has those.
+    names = _DECISION_FIGURES if row["approved"] else ()
+    for name in names:
         value = row.get(name)
         if value is None or pd.isna(value):
             continue
@@ -141,8 +144,7 @@ def _decision(run: RunFolder, row: Mapping[str, Any]) -> Step:
         numbers[name] = bounded
     if row["approved"]:
         clamps = ", ".join(json.loads(row["clamps"] or "[]"))
-        more = [row["detail"], f"clamped by {clamps}" if clamps else ""]
-        text = "; ".join(["approved", *filter(None, more)])
+        text = f"approved; clamped by {clamps}" if clamps else "approved"
     else:
         text = ": ".join(["refused", row["reason"], *filter(None, [row["detail"]])])
     return Step("decision", int(row["ts_event"]), text, numbers)

@@ -51,7 +51,7 @@ EXITS: dict[str, str] = {
     "trail": "the trailing stop lay beyond the market",
     "basis_reverted": "the contract was back at its usual distance from spot",
     "funding_normal": "the funding rate was back to an ordinary one",
-    "stop_passed": "the stop could not be moved to where it had to be",
+    "stop_passed": "price went through the stop before it could work",
     "unprotected": "no stop could be placed, so the position was closed",
     "kill_switch": "closed by the kill switch",
     "operator_halt": "closed by the operator",
