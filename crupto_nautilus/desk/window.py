@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.instants import RunWindow
+from catalog.loading import iso
 from catalog.store import Catalog, Source
+from catalog.timeframes import label
 from crupto_nautilus.config import DeskConfig, resolve_instrument
 from crupto_nautilus.errors import UsageError
 from risk.vocabulary import DAY_NS, HOUR_NS, MINUTE_NS, InstrumentRules
@@ -120,6 +122,10 @@ def _finest(name: str, sources: list[Source], start: int, end: int) -> int:
             remedy="choose other --start/--end, or leave the symbol out with --symbols",
         )
     return min(s.minutes for s in inside)
+
+
+def _span(start_ns: int, end_ns: int) -> str:
+    return f"{iso(start_ns)} .. {iso(end_ns)}"
 
 
 def funding_expected(window: RunWindow) -> int:
