@@ -1,7 +1,8 @@
 """Handlers that cannot fail in silence: the engine only logs what a handler raises, the desk must know.
 
 Guarantee: an exception in a guarded handler becomes an `Alarm` of kind `handler_error` on the bus, with the
-component, the handler and the error; the brain halts the desk when there are too many.
+component, the handler and the error; the brain halts the desk when there are too many.  Only a handler of
+alarms that fails is logged and no more: an alarm about it would come back to it without end.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ def guarded[**P, R](handler: Callable[P, R]) -> Callable[P, R | None]:
             subject = f"{type(component).__name__}.{handler.__name__}"
             detail = f"{type(error).__name__}: {error}"
             component.log.error(f"{subject} raised {detail}")
-            component.publish_message(
-                bus.ALARM, Alarm(component.desk_clock.now_ns, HANDLER_ERROR, subject, detail)
-            )
+            if not isinstance(args[-1], Alarm):
+                component.publish_message(
+                    bus.ALARM, Alarm(component.desk_clock.now_ns, HANDLER_ERROR, subject, detail)
+                )
             return None
 
     return wrapped
