@@ -47,7 +47,7 @@ from tests.fakes.scenario_market import BASE, Past, Tape, at, instrument, write_
 
 BO, VE, RR, FR = REGISTRY  # breakout_4h, volatility_expansion_15m, range_reversion_5m, funding_reversion
 
-Script = Mapping[tuple[str, int], Setup]  # (coin, bar) -> what the rule says there
+Script = Mapping[tuple[str, int], Setup | Exception]  # (coin, bar) -> what the rule says, or raises, there
 Cues = Mapping[int, Callable[[Desk], None]]  # bar -> what somebody does before the desk looks at it
 
 
@@ -70,7 +70,7 @@ def wish(
 class ScriptedRule(Rule):
     """Says what its script has for a bar, and nothing else."""
 
-    script: ClassVar[Mapping[tuple[str, int], Setup]]
+    script: ClassVar[Mapping[tuple[str, int], Setup | Exception]]
     leave: ClassVar[Mapping[tuple[str, int], str]]
     measured_atr: ClassVar[Mapping[int, float] | float | None]
 
@@ -83,7 +83,10 @@ class ScriptedRule(Rule):
         measured = self.measured_atr
         self.atr = measured.get(bar.ts_event, self.atr) if isinstance(measured, Mapping) else measured
         self._key = (bar.instrument, bar.ts_event)
-        return self.script.get(self._key)
+        found = self.script.get(self._key)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def missing(self) -> str:
         """Need nothing."""
@@ -130,11 +133,11 @@ def scripted(
     return dataclasses.replace(REGISTRY[name], rule=rule, minutes=minutes, warmup={}, warmup_funding_days=0)
 
 
-def break_tool(capability: str, error: Exception | None = None) -> Callable[[Desk], None]:
+def break_tool(capability: str) -> Callable[[Desk], None]:
     """Return a cue after which a tool raises."""
 
     def fail(*_: object) -> None:
-        raise error or RuntimeError("planned")
+        raise RuntimeError("planned")
 
     def cue(desk: Desk) -> None:
         spec = desk.tools.spec(capability)
