@@ -14,6 +14,7 @@ from actors.regimes import RegimeClassifier
 from actors.toolbox import ToolFailure
 from risk.engine import RiskDesk
 from risk.vocabulary import (
+    Alarm,
     Decision,
     DeskState,
     EntryDone,
@@ -28,6 +29,9 @@ from risk.vocabulary import (
 )
 from strategies import bus
 from strategies.guarded import guarded
+
+UNPROTECTED = "unprotected"
+"""Kind of the alarm of a position that has had no working stop for a bar."""
 
 
 class RiskManagerActor(DeskAgent):
@@ -46,6 +50,7 @@ class RiskManagerActor(DeskAgent):
         self.risk_desk, self._classifiers = risk_desk, classifiers
         self._desk_state, self._flags = desk_state, flags
         self._mandates: dict[str, Mandate] = {}
+        self._alarmed: list[str] = []
         return self
 
     def on_start(self) -> None:
@@ -70,6 +75,7 @@ class RiskManagerActor(DeskAgent):
         for funding in instant.funding:
             for paid in self.risk_desk.on_funding(funding):
                 self.publish_message(bus.FUNDING_PAID, paid)
+        self._tell_unprotected(instant.ts_event)
         self._tell_safe_mode()
 
     @guarded
@@ -132,6 +138,15 @@ class RiskManagerActor(DeskAgent):
     def on_mandate(self, mandate: Mandate) -> None:
         """Take over a mandate."""
         self._mandates[mandate.instrument] = mandate
+
+    def _tell_unprotected(self, ts: int) -> None:
+        """Alarm once for each position that has been without a working stop for a bar."""
+        found = self.risk_desk.unprotected(ts)
+        for trace_id in found:
+            if trace_id not in self._alarmed:
+                detail = "no stop has worked for one finest bar or longer"
+                self.publish_message(bus.ALARM, Alarm(ts, UNPROTECTED, trace_id, detail))
+        self._alarmed = found
 
     def _tell_safe_mode(self) -> None:
         while (change := self.risk_desk.take_safe_mode_change()) is not None:

@@ -303,7 +303,10 @@ class Books:
         position = self.positions.get((protection.strategy, protection.instrument))
         if position is None:
             return
-        position.stop_working = protection.stop_price > 0.0
+        working = protection.stop_price > 0.0
+        if position.stop_working and not working:
+            position.unprotected_ns = protection.ts_event
+        position.stop_working = working
         if position.stop_working:
             position.stop_price = protection.stop_price
 

@@ -189,6 +189,16 @@ class RiskDesk:
         if self.books.entry_done(entry):
             self._recompute(entry.ts_event)
 
+    def unprotected(self, ts: int) -> list[str]:
+        """Return the trace ids of positions that no stop has protected for one finest bar or longer."""
+        return [
+            position.trace_id
+            for position in self.books.positions.values()
+            if not position.stop_working
+            and ts - (position.unprotected_ns or position.ts_open)
+            >= (self.market.base_minutes(position.instrument) or 1) * MINUTE_NS
+        ]
+
     def restart_window(self, ts: int) -> None:
         """Begin a new 72 h window at the present risk equity (after an unlock)."""
         self.guard.restart_window(ts, self.risk_equity)

@@ -119,6 +119,7 @@ class Position(_Record):
     slippage_usd: float = 0.0
     funding_usd: float = 0.0
     liquidation_usd: float = 0.0
+    unprotected_ns: int = 0  # since when no stop works; 0: since the position opened
 
     @property
     def notional_usd(self) -> float:

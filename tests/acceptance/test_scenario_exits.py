@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crupto_nautilus.desk.assembly import Desk
-from risk.vocabulary import LONG, SHORT
+from risk.vocabulary import LONG, SHORT, Protection
 from tests.fakes.scenario import BO, FR, Scenario, ScenarioRun, scripted, wish
 from tests.fakes.scenario_market import Tape
 
@@ -234,6 +234,16 @@ def test_a_stop_lost_three_times_closes_the_position(tmp_path: Path) -> None:
     trade = run.trade("SOL")
     assert (run.bar(trade.ts_event), trade.exit_reason) == (6, "unprotected")
     assert [bar for bar, action, *_ in run.steps("SOL", "stop") if action == "submit"] == [2, 3, 5]
+
+
+def test_a_position_whose_stop_does_not_work_for_a_bar_is_alarmed_once(tmp_path: Path) -> None:
+    def lose(desk: Desk) -> None:
+        (held,) = desk.risk_desk.books.positions.values()
+        lost = Protection(desk.clock.now_ns, held.trace_id, held.strategy, held.instrument, 0.0, 0.0)
+        desk.risk_desk.on_protection(lost)
+
+    run = play(tmp_path, Tape().hold(10), LONG, cues={4: lose})
+    assert [(run.bar(a.ts_event), a.kind) for a in run.rows("alarms")] == [(5, "unprotected")]
 
 
 def test_a_close_that_was_asked_for_twice_is_sent_once(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from risk.vocabulary import (
     DAY_NS,
     LONG,
+    MINUTE_NS,
     SHORT,
     DeskMode,
     DeskState,
@@ -56,6 +57,26 @@ def test_what_is_open_after_the_entry_is_no_more_than_what_was_booked(world: Wor
     stop = Protection(world.ts, plan.signal.trace_id, plan.signal.strategy, BTC, 98.0, plan.quantity)
     world.desk.on_protection(stop)
     assert world.desk.snapshot()["open_risk_pct"] == pytest.approx(now["open_risk_pct"])
+
+
+def test_a_position_without_a_working_stop_is_named_after_one_finest_bar(world: World) -> None:
+    plan = world.enter()
+    trace_id, opened = plan.signal.trace_id, world.ts
+    bar = (world.desk.market.base_minutes(BTC) or 0) * MINUTE_NS
+
+    def stop(ts: int, price: float) -> None:
+        size = plan.quantity if price else 0.0
+        world.desk.on_protection(Protection(ts, trace_id, plan.signal.strategy, BTC, price, size))
+
+    stop(opened, 0.0)
+    assert world.desk.unprotected(opened + bar - 1) == []
+    assert world.desk.unprotected(opened + bar) == [trace_id]
+    stop(opened + bar, 98.0)
+    assert world.desk.unprotected(opened + 9 * bar) == []
+    stop(opened + 9 * bar, 0.0)
+    stop(opened + 10 * bar - 1, 0.0)  # said again: the gap began before
+    assert world.desk.unprotected(opened + 10 * bar - 1) == []
+    assert world.desk.unprotected(opened + 10 * bar) == [trace_id]
 
 
 def test_open_losses_lower_daily_pnl_and_drawdown(world: World) -> None:
