@@ -82,6 +82,7 @@ def test_why_prints_why_a_signal_was_refused(crupto: Crupto, runs: Path, run: Ru
     refused = decisions[~decisions["approved"]].iloc[0]
     text = crupto("why", "sample", "--runs", runs, "--trace", refused["trace_id"]).out
     assert f"refused: {refused['reason']}" in text
+    assert "risk_pct = 0" not in text  # a refusal has no size, and 0 would read as one
     assert "ticket" not in text
 
 
