@@ -12,6 +12,7 @@ from crupto_nautilus.cli.options import (
 )
 from crupto_nautilus.cli.output import Result, Table
 from crupto_nautilus.cli.progress import progress
+from crupto_nautilus.errors import UsageError
 
 
 @command("info")
@@ -74,10 +75,20 @@ def sample(*, catalog_dir: Path) -> Result:
 
     The same bytes every time.
     """
-    from catalog.sample import write_sample
+    from catalog.sample import INSTRUMENTS, write_sample
+    from catalog.store import Catalog
 
+    names = tuple(market.id for market in INSTRUMENTS)
+    present = Catalog.create(catalog_dir).instruments()
+    others = [name for name in present if name not in names]
+    if others:
+        raise UsageError(
+            f"{catalog_dir} holds other data: the synthetic market does not go beside it",
+            found=", ".join(others),
+            expected="a new folder, or the sample's own",
+            remedy="crupto catalog sample --catalog sample-market",
+        )
     with progress() as report:
         held = write_sample(catalog_dir, progress=report)
-    names = held.instruments()
     text = f"{len(names)} synthetic instruments in {catalog_dir}: {', '.join(names)}"
     return Result({"catalog": catalog_dir, "instruments": names, "sources": held.sources()}, (text,))

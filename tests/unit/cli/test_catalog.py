@@ -165,6 +165,14 @@ def test_a_damaged_manifest_says_so(crupto: Crupto, held: Path) -> None:
     assert "manifest.json" in outcome.err
 
 
+def test_the_sample_does_not_go_beside_other_data(crupto: Crupto, held: Path) -> None:
+    before = crupto("catalog", "info", "--catalog", held, "--json").data
+    outcome = crupto("catalog", "sample", "--catalog", held)
+    assert outcome.code == 2
+    assert before["instruments"][0] in outcome.err
+    assert crupto("catalog", "info", "--catalog", held, "--json").data == before
+
+
 def test_sample_is_synthetic_and_sound(crupto: Crupto, tmp_path: Path) -> None:
     made = crupto("catalog", "sample", "--catalog", tmp_path / "s", "--json")
     assert made.code == 0
