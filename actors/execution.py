@@ -33,9 +33,12 @@ class ExecutionActor(DeskAgent):
         signal, ts = plan.signal, self.desk_clock.now_ns
         context = self.context(signal.instrument, signal.trace_id)
         try:
-            self.use("estimate_slippage", plan, context=context)
+            slippage_bps = self.use("estimate_slippage", plan, context=context)
             refusal = self.use("check_liquidity", plan, context=context)
             answer = refusal or self.use("place_order", plan, context=context)
         except ToolFailure as failure:
             return Refused(ts, signal, RefusalReason.TOOL_ERROR, str(failure.args[0]))
-        return answer if isinstance(answer, Refused) else Approved(ts, answer, "; ".join(plan.clamps))
+        if isinstance(answer, Refused):
+            return answer
+        estimate = f"slippage of the whole at market {slippage_bps:.2f} bps"
+        return Approved(ts, answer, "; ".join((*plan.clamps, estimate)))

@@ -92,8 +92,8 @@ class RiskManagerActor(DeskAgent):
         context = self.context(signal.instrument, signal.trace_id)
         classifier = self._classifiers[signal.instrument]
         try:
-            self.use("guard_drawdown", context=context)
-            self.use("plan_stops", signal, context=context)
+            inside_limits = self.use("guard_drawdown", context=context)
+            signal = self.use("plan_stops", signal, context=context)
             answer: TradePlan | Refused = self.use(
                 "plan_position",
                 signal,
@@ -106,6 +106,10 @@ class RiskManagerActor(DeskAgent):
             )
         except ToolFailure as failure:
             return Refused(self.desk_clock.now_ns, signal, RefusalReason.TOOL_ERROR, str(failure.args[0]))
+        if not inside_limits and isinstance(answer, TradePlan):
+            # The pipeline reads the same limits: two locks that disagree mean that one of them is broken.
+            detail = "guard_drawdown says no, but the pipeline approved"
+            return Refused(self.desk_clock.now_ns, signal, RefusalReason.TOOL_ERROR, detail)
         return answer
 
     @guarded

@@ -16,7 +16,7 @@ from actors.toolbox import ToolContext, ToolRegistry, ToolSpec
 from risk import ticket
 from risk.drawdown import guard_drawdown
 from risk.engine import RiskDesk
-from risk.stops import PlannedStops, plan_stops
+from risk.stops import with_planned_stops
 from risk.vocabulary import (
     Bar,
     DeskState,
@@ -104,11 +104,9 @@ def guard(state: DeskTools, _: ToolContext) -> bool:
     return guard_drawdown(figures.daily_pnl_pct, figures.drawdown_72h_pct, state.risk_desk.settings)
 
 
-def stops(state: DeskTools, _: ToolContext, signal: Signal) -> PlannedStops:
-    """Plan stop and take for a signal that names none; its own levels are kept."""
-    if signal.exits.stop_distance:
-        return PlannedStops(signal.stop_price, signal.exits.target_price)
-    return plan_stops(signal.side, signal.reference_price, signal.atr, state.risk_desk.settings)
+def stops(state: DeskTools, _: ToolContext, signal: Signal) -> Signal:
+    """Return the signal with the desk's stop and take where it names none; its own levels are kept."""
+    return with_planned_stops(signal, state.risk_desk.settings)
 
 
 def plan_position(

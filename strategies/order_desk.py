@@ -159,6 +159,8 @@ class OrderDesk(Strategy):
         if stop is None:
             record = self._record(slot, Role.STOP, -slot.signal.side, quantity, price, "stop_market", "")
             slot.stop = record
+            # A tag cannot change: while slices are still to come the stop is priced for all of them.
+            whole = quantity if slot.entry_reported else max(quantity, sum(slot.entry.children))
             order = self.order_factory.stop_market(
                 self._instrument_ids[i],
                 _engine_side(record.side),
@@ -167,7 +169,7 @@ class OrderDesk(Strategy):
                 trigger_type=TriggerType.LAST_PRICE,
                 reduce_only=True,
                 tags=[
-                    self._slippage_tag(i, quantity * price),
+                    self._slippage_tag(i, whole * price),
                     self._takeover_tag(record, slot.exits.average_price),
                 ],
                 client_order_id=record.venue_id,

@@ -17,7 +17,7 @@ from crupto_nautilus.cli.output import Result, Table
 @runs_option
 @config_option
 def parity(*, run: str, catalog_dir: Path, runs_dir: Path, config_dir: Path | None) -> Result:
-    """Prove that a paper run decided exactly as the backtest of the same data.
+    """Prove that a paper run decided exactly as the backtest.
 
     Exit code 1 if anything differs; the first difference of each table is shown with its likely cause.
     """
