@@ -75,17 +75,27 @@ def warm_instants(
         Days of settled funding wanted before the start.
     """
     arrays: dict[tuple[str, int], BarArrays] = {}
-    frames = {
-        name: [s.minutes for s in catalog.sources(name) if s.kind == Kind.OHLCV] for name in instruments
-    }
+    held = {name: [s for s in catalog.sources(name) if s.kind == Kind.OHLCV] for name in instruments}
     for minutes, count in bars_needed.items():
-        since = start_ns - (count + WARM_MARGIN_BARS) * minutes * MINUTE_NS
         for name in instruments:
-            if any(minutes % held == 0 for held in frames[name]):
-                arrays[name, minutes] = catalog.bars(name, minutes, since, start_ns)
+            first = [source.first_ns for source in held[name] if minutes % source.minutes == 0]
+            if first:
+                arrays[name, minutes] = _last_bars(catalog, name, minutes, count, start_ns, min(first))
     hours = bars_needed.get(60, 0) + WARM_MARGIN_BARS
     since = start_ns - max(funding_days * DAY_NS, hours * 60 * MINUTE_NS)
     return _assemble(arrays, _extras(catalog, instruments, since, start_ns), warm_only=True)
+
+
+def _last_bars(
+    catalog: Catalog, name: str, minutes: int, count: int, end_ns: int, first_ns: int
+) -> BarArrays:
+    """Return at least `count` bars before a moment if there are as many, however wide the gaps between."""
+    span = (count + WARM_MARGIN_BARS) * minutes * MINUTE_NS
+    while True:
+        bars = catalog.bars(name, minutes, end_ns - span, end_ns)
+        if len(bars) >= count or end_ns - span <= first_ns:
+            return bars
+        span *= 2
 
 
 def open_bucket_bars(catalog: Catalog, window: RunWindow, largest_minutes: int) -> dict[str, list[Bar]]:
