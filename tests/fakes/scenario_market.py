@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -123,13 +124,11 @@ def write_market(
     funding: Mapping[str, Mapping[int, float]],
 ) -> Catalog:
     """Write the catalog of a scenario: 1h bars first, then fine bars from a day before the start."""
-    for number, (coin, tape) in enumerate(sorted(tapes.items())):
+    for coin, tape in sorted(tapes.items()):
         shape = past.get(coin, past.get("*", Past()))
+        seed = shape.seed if shape.seed is not None else 1_000 + crc32(coin.encode()) % 1_000
         digits = DIGITS.get(coin, 2)
-        closes = [
-            round(tape.first * c, digits)
-            for c in _closes(shape, shape.seed if shape.seed is not None else 100 + number)
-        ]
+        closes = [round(tape.first * c, digits) for c in _closes(shape, seed)]
         cut = max(0, len(closes) - LEAD_HOURS)
         begin = START_NS - len(closes) * HOUR_NS
         if cut:
