@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crupto_nautilus.desk.assembly import Desk
-from risk.vocabulary import LONG, SHORT, Protection
+from risk.vocabulary import LONG, SHORT, Protection, Role
 from tests.fakes.scenario import BO, FR, Scenario, ScenarioRun, scripted, wish
 from tests.fakes.scenario_market import Tape
 
@@ -257,6 +257,22 @@ def test_a_close_that_was_asked_for_twice_is_sent_once(tmp_path: Path) -> None:
         (5, run.trade("SOL").quantity)
     ]
     assert not run.fills("SOL", "target_2")
+    assert not run.desk.risk_desk.books.positions
+
+
+@SIDES
+def test_an_exit_that_is_too_large_closes_and_never_reverses(side: int, tmp_path: Path) -> None:
+    def sell_twice_as_much(desk: Desk) -> None:
+        (strategy,) = desk.strategies
+        (slot,) = strategy.slots.values()
+        strategy.send_market(slot, Role.EXIT, -side, 2 * slot.exits.left, 1.0, "too much")
+
+    run = play(tmp_path, Tape().hold(8), side, cues={4: sell_twice_as_much}, targets_r=(1.0, 2.0))
+    trade = run.trade("SOL")
+    assert run.fills("SOL", "exit") == [(4, trade.quantity, 100.0)]
+    assert (trade.exit_reason, len(run.rows("trades"))) == ("too much", 1)
+    for role in ("stop", "target_1", "target_2"):
+        assert run.steps("SOL", role)[-1][:2] == (4, "canceled")
     assert not run.desk.risk_desk.books.positions
 
 
