@@ -24,7 +24,7 @@ DECIDING = (
     "check_liquidity",
     "place_order",
 )
-OBSERVING = ("calc_features", "classify_regime", "load_enable_map", "export_metrics")
+OBSERVING = ("calc_features", "classify_regime", "load_enable_map", "score_strategy", "export_metrics")
 TOOL_ERROR, OPERATOR_HALT = "TOOL_ERROR", "OPERATOR_HALT"
 
 
@@ -83,6 +83,13 @@ def test_a_tool_beside_the_decision_fails_without_refusing_it(capability: str, t
     assert [t.exit_reason for t in run.rows("trades")] == ["time_stop"] * 2
     assert run.desk.tools.stats[capability].errors > 0
     assert errors(run) == []
+
+
+def test_a_cooldown_that_cannot_be_booked_is_alarmed_and_the_position_is_managed(tmp_path: Path) -> None:
+    run = play(tmp_path, {2: break_tool("manage_cooldown")}, (3,), broken=True)
+    assert errors(run) == [(3, "SelectionActor.on_fill"), (4, "SelectionActor.on_trade_closed")]
+    assert run.trade("SOL").exit_reason == "time_stop"
+    assert run.report.ok
 
 
 # --- handlers ---------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from crupto_nautilus.cli.chain import chain
 from crupto_nautilus.cli.summary import blocks
 from crupto_nautilus.reports.build import build_report
 from risk.vocabulary import LONG, SHORT, EntryStyle
-from tests.fakes.scenario import BO, Scenario, ScenarioRun, instrument, scripted, wish
-from tests.fakes.scenario_market import Tape
+from tests.fakes.scenario import BO, Scenario, ScenarioRun, scripted, wish
+from tests.fakes.scenario_market import Tape, instrument
 
 LEVERAGE, TAKER = 3.0, 0.0005
 EQUITY = 10_000.0
