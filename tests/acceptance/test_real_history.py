@@ -128,7 +128,10 @@ def test_each_fill_is_charged_rate_times_notional_and_its_priced_slippage(folder
     rate = np.where(fills["maker"], 0.0002, 0.0005)
     assert (fills["fee"] - notional * rate).abs().max() <= 1e-8
     assert (fills.loc[fills["maker"], "slippage_usd"] == 0).all()
-    bps = (10_000 * fills["slippage_usd"] / notional)[~fills["maker"]]
+    trades = folder.table("trades")
+    # Where one bar passed entry and stop, slippage holds the way from its close back to the stop as well.
+    overrun = fills["trace_id"].isin(trades.loc[trades["exit_reason"] == "stop_passed", "trace_id"])
+    bps = (10_000 * fills["slippage_usd"] / notional)[~fills["maker"] & ~overrun]
     assert bps.min() > 1.0  # latency and half a spread at least
     assert bps.max() <= 100.0
     assert bps.median() < 15.0
@@ -169,7 +172,7 @@ def test_funding_is_booked_where_it_exists_and_its_coverage_is_printed(
     assert summary["funding_usd"] != 0.0
     have = {name for name, share in covered.items() if share}
     assert have <= {f"{coin}USDT-PERP.BINANCE" for coin in ("BTC", "ETH", "SOL", "BNB")}
-    assert covered["BTCUSDT-PERP.BINANCE"] == 100.0
+    assert covered["BTCUSDT-PERP.BINANCE"] > 99.9  # the settlement of the last midnight is not in the file
     assert 0 < summary["funding_coverage_pct"] < 100
     assert set(paid["instrument"]) <= have
     rates = _settled(real_runs, have)
