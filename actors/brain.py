@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 from actors.agent import DeskAgent
 from risk.engine import RiskDesk
 from risk.governor import DeskGovernor
-from risk.vocabulary import HOUR_NS, Alarm, DeskMode, DeskState, Fill, Instant, RefusalReason
+from risk.vocabulary import DAY_NS, HOUR_NS, Alarm, DeskMode, DeskState, Fill, Instant, RefusalReason
 from strategies import bus
 from strategies.guarded import HANDLER_ERROR, guarded
 
 ERRORS_BEFORE_HALT = 5
-ERROR_WINDOW_NS = HOUR_NS
+ERROR_WINDOW_NS = DAY_NS  # a strategy that fails at every 4h bar is halted too
 
 
 class BrainActor(DeskAgent):
@@ -86,7 +86,7 @@ class BrainActor(DeskAgent):
         while errors and errors[0] <= alarm.ts_event - ERROR_WINDOW_NS:
             errors.popleft()
         if len(errors) >= ERRORS_BEFORE_HALT and self.governor.current.mode is not DeskMode.HALTED:
-            self.halt(f"{len(errors)} handler errors within an hour, last: {alarm.subject}", flatten=False)
+            self.halt(f"{len(errors)} handler errors within a day, last: {alarm.subject}", flatten=False)
 
     def halt(self, detail: str, *, flatten: bool) -> None:
         """Halt the desk; positions are closed only if asked."""

@@ -156,7 +156,6 @@ def test_kill_switch_outlasts_midnight_until_an_operator_unlocks(tmp_path: Path)
     assert all(p.drawdown_72h_pct == 0.0 for p in after)  # a new 72 h window began at the equity then
 
 
-@pytest.mark.xfail(strict=True, reason="the run's checker takes only an unlock to ACTIVE for an unlock")
 def test_an_unlock_on_the_same_day_leaves_the_daily_lock_in_force(tmp_path: Path) -> None:
     script = {("SOL", 20): wish(LONG), ("SOL", 96): wish(LONG)}
     run = killed(tmp_path, bars=98, script=script, cues={10: unlock})

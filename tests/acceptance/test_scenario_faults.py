@@ -149,7 +149,7 @@ def test_five_errors_within_an_hour_halt_the_desk_and_positions_keep_their_stops
     run = Scenario(tapes, [scripted(BO, script)], cues={3: spoil, 7: repair}).play(tmp_path, broken=True)
     assert [bar for bar, _ in errors(run)] == [4, 4, 5, 5, 6, 6]
     assert run.states == [(6, "HALTED", OPERATOR_HALT)]
-    detail = "5 handler errors within an hour, last: RiskManagerActor.on_desk_signal"
+    detail = "5 handler errors within a day, last: RiskManagerActor.on_desk_signal"
     assert run.rows("states")[0].detail == detail
     assert [run.reason(c, 8) for c in ("BNB", "SOL")] == [OPERATOR_HALT] * 2
     assert run.decision("SOL", 8)["detail"] == detail
@@ -157,14 +157,23 @@ def test_five_errors_within_an_hour_halt_the_desk_and_positions_keep_their_stops
     assert run.report.ok
 
 
-def test_errors_that_are_an_hour_apart_do_not_halt_the_desk(tmp_path: Path) -> None:
+def test_fewer_errors_a_day_than_the_threshold_do_not_halt_the_desk(tmp_path: Path) -> None:
     def spoil(desk: Desk) -> None:
         desk.risk_manager._plan = raising  # type: ignore[assignment]
 
-    bars = tuple(range(4, 40, 4))
+    bars = (4, 8, 12, 16)
     run = play(tmp_path, {3: spoil}, bars, broken=True, length=40)
     assert len(errors(run)) == len(bars)
     assert run.states == []
+
+
+def test_errors_that_are_an_hour_apart_halt_the_desk_at_the_fifth(tmp_path: Path) -> None:
+    def spoil(desk: Desk) -> None:
+        desk.risk_manager._plan = raising  # type: ignore[assignment]
+
+    run = play(tmp_path, {3: spoil}, tuple(range(4, 40, 4)), broken=True, length=40)
+    assert [state[0] for state in run.states] == [errors(run)[4][0]]
+    assert [state[1] for state in run.states] == ["HALTED"]
 
 
 def test_a_recorder_that_fails_halts_the_desk_and_is_not_asked_without_end(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def approvals(context: Context) -> Check:
             faults = list(_approval_faults(context, event.row))
             walk.apply(event)
             faults += walk.book_faults(event.row)
+            faults += walk.limit_faults(event.row)
             violations += [f"{event.row.trace_id} at {when(event.ts_event)}: {text}" for text in faults]
         else:
             walk.apply(event)
@@ -149,12 +150,10 @@ class _Walk:
         """Compare the written book of an approval or a completed entry with the rebuilt one."""
         if not math.isfinite(row.risk_equity) or row.risk_equity <= 0:
             return
-        limits = self.context.limits
         least = 100.0 * self.least_risk_usd() / row.risk_equity
         written = row.open_risk_pct + row.reserved_risk_pct
         if written < least - _tolerance(least):
             yield f"open and reserved risk is written as {written:.4f} %, the stops alone make {least:.4f} %"
-        yield from _above("rebuilt risk", least, row.effective_cap_pct)
         net = 100.0 * self.net_usd(row.equity) / row.risk_equity
         if abs(net - row.net_pct) > _tolerance(net):
             yield f"net exposure is written as {row.net_pct:.4f} %, rebuilt {net:.4f} %"
@@ -163,6 +162,16 @@ class _Walk:
         sides = {p.side for p in self.ledger.open.values()} | {p.row.side for p in self.pending.values()}
         if len(sides) == 1 and abs(row.gross_pct - abs(net)) > _tolerance(net):
             yield f"gross exposure is written as {row.gross_pct:.4f} %, rebuilt {abs(net):.4f} %"
+
+    def limit_faults(self, row: Any) -> Iterator[str]:
+        """Compare the rebuilt book with the limits."""
+        if not math.isfinite(row.risk_equity) or row.risk_equity <= 0:
+            return
+        limits = self.context.limits
+        yield from _above(
+            "rebuilt risk", 100.0 * self.least_risk_usd() / row.risk_equity, row.effective_cap_pct
+        )
+        net = 100.0 * self.net_usd(row.equity) / row.risk_equity
         yield from _above("rebuilt net exposure", abs(net), limits.max_net_exposure_pct + _tolerance(net))
 
 
@@ -202,7 +211,11 @@ def entries(context: Context) -> Check:
         completed += 1
         where = f"{row.trace_id} at {when(event.ts_event)}"
         violations += [f"{where}: {text}" for text in _entry_faults(context, walk, row)]
-        beyond = [*_snapshot_faults(context.limits, row), *_entry_risk(context, walk, row)]
+        beyond = [
+            *_snapshot_faults(context.limits, row),
+            *walk.limit_faults(row),
+            *_entry_risk(context, walk, row),
+        ]
         approval = context.approvals.get(row.trace_id)
         rested = approval is not None and approval.ts_event < row.ts_event
         (notes if rested else violations).extend(f"{where}: {text}" for text in beyond)

@@ -61,7 +61,7 @@ def loss_limits(context: Context) -> Check:
     for event in context.timeline("states", "equity", "decisions"):
         row = event.row
         if event.table == "states":
-            if halted and row.mode == DeskMode.ACTIVE:  # an unlock starts a new window
+            if halted and row.mode != DeskMode.HALTED:  # an unlock starts a new window
                 window.clear()
                 killed = False
             halted = row.mode == DeskMode.HALTED
