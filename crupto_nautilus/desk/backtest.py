@@ -62,9 +62,10 @@ def simulate(prepared: Prepared, options: BacktestOptions, journal: JournalSink 
     engine = make_engine(plan.rules, options.equity, charge=options.costs)
     desk.add_to(engine)
     feed = EngineFeed(plan.rules, window.base_minutes)
+    instants = run_instants(catalog, window)
     started = time.process_time()
     with rare_collections():
-        play(engine, feed, run_instants(catalog, window), chunk_span_ns(window), _progress(options, window))
+        play(engine, feed, instants, chunk_span_ns(window), _progress(options, window))
     cpu = time.process_time() - started
     balance = account_balance(engine.portfolio, window)
     engine.dispose()

@@ -27,6 +27,7 @@ from catalog.feed import EngineFeed, bar_type, in_chunks
 from crupto_nautilus.desk.engine import make_engine
 from risk.vocabulary import Instant, InstrumentRules, OrderEvent
 
+COMMANDS = ("submit", "modify", "cancel")
 AT_FILL = {"stop", "target_1", "target_2"}
 
 
@@ -41,7 +42,7 @@ class ScriptedOrders(Strategy):
         self.after_fill: dict[str, list[OrderEvent]] = defaultdict(list)
         self.trace: dict[str, str] = {}
         for event in events:
-            if event.action not in ("submit", "modify", "cancel"):
+            if event.action not in COMMANDS:
                 continue
             if event.action == "submit" and event.role in AT_FILL:
                 self.after_fill[event.trace_id].append(event)
@@ -95,26 +96,33 @@ class ScriptedOrders(Strategy):
                 self.act(follow)
 
 
-def run_bare(
-    rules: Mapping[str, InstrumentRules],
-    base_minutes: Mapping[str, int],
-    instants: Iterable[Instant],
-    events: Iterable[OrderEvent],
-    equity: float,
-    span_ns: int,
-) -> int:
-    """Run the script over the bars; return how many order commands were sent."""
-    engine = make_engine(rules, equity, charge=True)
-    types = [bar_type(name, minutes) for name, minutes in sorted(base_minutes.items())]
-    script = ScriptedOrders(StrategyConfig(strategy_id=StrategyId("SCRIPT-001"))).setup(rules, types, events)
-    engine.add_strategy(script)
-    feed = EngineFeed(rules, base_minutes)
-    for chunk in in_chunks(instants, span_ns):
-        bars = [feed.engine_bar(bar) for i in chunk for group in i.bars.values() for bar in group]
-        engine.add_data(bars, validate=False, sort=False)
-        engine.sort_data()
-        engine.run(streaming=True)
-        engine.clear_data()
-    engine.end()
-    engine.dispose()
-    return script.sent
+class BareRun:
+    """A bare engine with its script, ready to play."""
+
+    def __init__(
+        self,
+        rules: Mapping[str, InstrumentRules],
+        base_minutes: Mapping[str, int],
+        events: Iterable[OrderEvent],
+        equity: float,
+    ) -> None:
+        self._engine = make_engine(rules, equity, charge=True)
+        types = [bar_type(name, minutes) for name, minutes in sorted(base_minutes.items())]
+        self._script = ScriptedOrders(StrategyConfig(strategy_id=StrategyId("SCRIPT-001")))
+        self._engine.add_strategy(self._script.setup(rules, types, events))
+        self._feed = EngineFeed(rules, base_minutes)
+
+    def play(self, instants: Iterable[Instant], span_ns: int) -> int:
+        """Run the script over the bars; return how many order commands were sent."""
+        engine, feed = self._engine, self._feed
+        for chunk in in_chunks(instants, span_ns):
+            bars = [feed.engine_bar(bar) for i in chunk for group in i.bars.values() for bar in group]
+            engine.add_data(bars, validate=False, sort=False)
+            engine.sort_data()
+            engine.run(streaming=True)
+            engine.clear_data()
+        engine.end()
+        return self._script.sent
+
+    def dispose(self) -> None:
+        self._engine.dispose()

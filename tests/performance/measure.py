@@ -1,76 +1,162 @@
-"""One measurement in a process of its own: the desk, or a bare engine with the desk's orders.
+"""One measurement in a process of its own, so that nothing leaks from one to the next.
 
-`python -m tests.performance.measure desk CATALOG ORDERS.pickle [DAYS]`, the same with `bare`; prints one
-JSON line: CPU seconds (data loaded before), bars, order commands, signals, trades, peak memory.
+`python -m tests.performance.measure '<case as JSON>'` prints the figures as one JSON line.  The catalog's
+arrays are read and the engine is built before the clock starts; what is timed is everything from those
+arrays to the end of the run: instants, engine bars, matching, and the desk where there is one.
 """
 
 from __future__ import annotations
 
 import json
 import pickle
-import resource
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from catalog.instants import run_instants
-from crupto_nautilus.config import load_config
-from crupto_nautilus.desk.backtest import simulate
+from crupto_nautilus.config import DeskConfig, load_config
+from crupto_nautilus.desk.backtest import rare_collections, simulate
 from crupto_nautilus.desk.options import BacktestOptions
-from crupto_nautilus.desk.plan import Prepared, prepare
+from crupto_nautilus.desk.outcome import check_run
+from crupto_nautilus.desk.plan import prepare
 from crupto_nautilus.desk.window import chunk_span_ns
-from risk.vocabulary import DAY_NS
-from tests.performance.bare import run_bare
+from risk.vocabulary import DAY_NS, OrderEvent
+from tests.performance.bare import COMMANDS, BareRun
+from tests.performance.market import FIRST_DECISION_NS
+from tests.performance.stages import StageClock, timed_desk
 
+# The same share of signals is traded whatever the number of instruments: trades are so small and far apart
+# that no limit of the desk as a whole binds, and no loss locks it.
+EQUAL_DENSITY_RISK = {
+    "per_trade_r_pct_base": 0.02,
+    "max_per_trade_r_pct": 0.03,
+    "min_r_pct_floor": 0.01,
+    "max_daily_loss_pct": 9.9,
+    "kill_switch_drawdown_72h": 9.9,
+    "max_high_corr_positions": 20,
+}
+EQUAL_DENSITY_SELECTION = {"cooldown_bars": 20}
 EQUITY = 10_000.0
+EQUAL_DENSITY_EQUITY = 1_000_000.0
 
 
-def prepared_run(catalog: Path, days: float | None) -> tuple[Prepared, BacktestOptions]:
-    """Open the catalog, load its arrays, and cut the window to its first days."""
-    options = BacktestOptions(catalog, load_config(env={}), Path("unused"), "bench", equity=EQUITY)
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What to measure.
+
+    `kind` is desk, bare (plays the orders in `script`) or stages (the desk, timed by part).  `trading` is
+    real (the shipped limits), equal (as dense whatever the number of instruments) or off (every signal is
+    refused, no order is sent).  `starts` are days after the warm-up at which a run of `days` begins; their
+    costs are added up.
+    """
+
+    kind: str
+    catalog: str
+    days: float
+    instruments: int
+    trading: str = "real"
+    starts: tuple[float, ...] = (0.0,)
+    script: str = ""
+
+    def config(self) -> DeskConfig:
+        config = load_config(env={})
+        if self.trading == "real":
+            return config
+        selection: dict[str, Any] = dict(EQUAL_DENSITY_SELECTION)
+        if self.trading == "off":
+            selection["disabled"] = config.enable_map.strategies
+        return replace(
+            config,
+            governance=config.governance.model_copy(update=EQUAL_DENSITY_RISK),
+            enable_map=config.enable_map.model_copy(update=selection),
+        )
+
+    def options(self, start: float) -> BacktestOptions:
+        first = FIRST_DECISION_NS + round(start * DAY_NS)
+        return BacktestOptions(
+            Path(self.catalog),
+            self.config(),
+            Path("unused"),
+            "bench",
+            symbols=tuple(f"C{k:02d}-USDT.BENCH" for k in range(self.instruments)),
+            start_ns=first,
+            end_ns=first + round(self.days * DAY_NS),
+            equity=EQUITY if self.trading == "real" else EQUAL_DENSITY_EQUITY,
+        )
+
+
+def measure(case: Case) -> dict[str, Any]:
+    """Run a case and return its figures: CPU seconds, bars, order commands, peak memory, ..."""
+    figures: dict[str, Any] = {}
+    for start in case.starts:
+        options = case.options(start)
+        part = _bare(case, options) if case.kind == "bare" else _desk(case, options)
+        for name, value in part.items():
+            figures[name] = figures.get(name, 0) + value if name != "stages" else value
+    return {**figures, "peak_mb": peak_mb()}
+
+
+def _desk(case: Case, options: BacktestOptions) -> dict[str, Any]:
+    prepared = prepare(options)
+    clock = StageClock()
+    if case.kind == "stages":
+        with timed_desk(clock):
+            run = simulate(prepared, options)
+    else:
+        run = simulate(prepared, options)
+    check_run(run)
+    orders = [e for e in run.recording.rows("orders") if isinstance(e, OrderEvent)]
+    if case.script:
+        Path(case.script).write_bytes(pickle.dumps(orders))
+    figures = {
+        "cpu_s": run.cpu_seconds,
+        "bars": run.desk.router.bars,
+        "instants": run.desk.router.instants,
+        "commands": _count(orders, COMMANDS),
+        "orders": _count(orders, ("submit",)),
+        "signals": len(run.recording.rows("signals")),
+        "trades": len(run.recording.rows("trades")),
+    }
+    return figures | ({"stages": clock.seconds} if case.kind == "stages" else {})
+
+
+def _count(orders: Iterable[OrderEvent], actions: tuple[str, ...]) -> int:
+    return sum(order.action in actions for order in orders)
+
+
+def _bare(case: Case, options: BacktestOptions) -> dict[str, Any]:
     prepared = prepare(options)
     window = prepared.choice.window
-    if days is not None:
-        window = replace(window, end_ns=window.start_ns + round(days * DAY_NS))
-        prepared = replace(prepared, choice=replace(prepared.choice, window=window))
-    for name, minutes in window.base_minutes.items():
-        prepared.catalog.bars(name, minutes)
-    return prepared, options
+    events = pickle.loads(Path(case.script).read_bytes())
+    bare = BareRun(prepared.choice.rules, window.base_minutes, events, options.equity)
+    instants = run_instants(prepared.catalog, window)
+    started = time.process_time()
+    with rare_collections():
+        sent = bare.play(instants, chunk_span_ns(window))
+    cpu = time.process_time() - started
+    bare.dispose()
+    return {"cpu_s": cpu, "commands": sent}
 
 
-def main(kind: str, catalog: str, orders: str, days: str = "") -> None:
-    """Measure and print."""
-    prepared, options = prepared_run(Path(catalog), float(days) if days else None)
-    window, file = prepared.choice.window, Path(orders)
-    figures: dict[str, float] = {}
-    if kind == "desk":
-        started = time.process_time()
-        run = simulate(prepared, options)
-        figures["cpu_s"] = time.process_time() - started
-        events = run.recording.rows("orders")
-        file.write_bytes(pickle.dumps(events))
-        figures["bars"] = run.desk.router.bars
-        figures["instants"] = run.desk.router.instants
-        figures["orders"] = sum(e.action in ("submit", "modify", "cancel") for e in events)  # type: ignore[attr-defined]
-        for name in ("signals", "trades"):
-            figures[name] = len(run.recording.rows(name))
-    else:
-        events = pickle.loads(file.read_bytes())
-        started = time.process_time()
-        sent = run_bare(
-            prepared.choice.rules,
-            window.base_minutes,
-            run_instants(prepared.catalog, window),
-            events,
-            EQUITY,
-            chunk_span_ns(window),
-        )
-        figures["cpu_s"] = time.process_time() - started
-        figures["orders"] = sent
-    figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps(figures))
+def peak_mb() -> float:
+    """Return the largest resident memory of this process so far (Linux), MB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise OSError("/proc/self/status has no VmHWM: the benchmarks need Linux")
+
+
+def main(text: str) -> None:
+    case = json.loads(text)
+    print(json.dumps(measure(Case(**{**case, "starts": tuple(case["starts"])}))))
+
+
+def as_json(case: Case) -> str:
+    return json.dumps(asdict(case))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

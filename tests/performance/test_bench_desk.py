@@ -1,4 +1,4 @@
-"""`make bench`: what the full desk costs, as ratios within one run; see README.md for how to read it."""
+"""`make bench`: what the full desk costs, as ratios within one run; README.md tells how to read it."""
 
 from __future__ import annotations
 
@@ -7,106 +7,118 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.performance.figures import GROSS, Figure, Findings, reference, spread
 from tests.performance.market import bench_catalog
+from tests.performance.measure import Case, as_json
 
 pytestmark = pytest.mark.bench
 
 RUNS = 5
-TARGET_RATIO = 3.0
-# The bench fails only when the desk has become grossly slower than it was when this was written.
-WORST_RATIO = 9.0
-MAX_PEAK_MB = 1500.0
+YEAR_DAYS = 365
+INSTRUMENTS = (5, 20, 50)
+INSTRUMENT_DAYS = 1_000  # instruments times days of the runs that compare numbers of instruments
+FEW_DAYS = 18.0  # about 1,000 orders
+FEW_STARTS = (0.0, 90.0, 180.0, 270.0)
+MAX_PEAK_MB = 1_500.0
 
 
 @pytest.fixture(scope="module")
-def results(project_dir: Path) -> Iterator[dict[str, Any]]:
-    """Collect the figures and write them when all benchmarks are done."""
-    found: dict[str, Any] = {}
+def findings(project_dir: Path) -> Iterator[Findings]:
+    """Collect what is found; print and keep it when all benchmarks are done."""
+    found = Findings()
     yield found
-    folder = project_dir / "bench_results"
-    folder.mkdir(exist_ok=True)
-    file = folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
-    file.write_text(json.dumps(found, indent=2) + "\n")
-    print(f"\nwritten to {file}")
+    file = found.write(project_dir / "bench_results")
+    print(f"\n\n{found.table()}\n\nwritten to {file.relative_to(project_dir)}")
 
 
 @pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A synthetic year of 20 instruments in 15m bars."""
-    folder = tmp_path_factory.mktemp("bench") / "year"
-    bench_catalog(folder, instruments=20, days=365)
-    return folder
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A synthetic market of 50 instruments over a year, warm-up not counted."""
+    folder = tmp_path_factory.mktemp("bench") / "market"
+    bench_catalog(folder, max(INSTRUMENTS), YEAR_DAYS)
+    return str(folder)
 
 
-def measure(kind: str, catalog: Path, days: float | None = None) -> dict[str, float]:
-    """Run one measurement in a child process."""
-    orders = catalog.parent / f"orders-{days or 'all'}.pickle"
-    command = [sys.executable, "-m", "tests.performance.measure", kind, str(catalog), str(orders)]
-    done = subprocess.run(
-        [*command, *([str(days)] if days else [])], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
+@pytest.fixture
+def measured(project_dir: Path, findings: Findings) -> Any:
+    """A function that runs one case in a process of its own and returns its figures."""
+
+    def run(case: Case) -> dict[str, Any]:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.performance.measure", as_json(case)],
+            cwd=project_dir, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        findings.raw.setdefault(case.kind, []).append({"case": as_json(case), **found})
+        return found
+
+    return run
 
 
-def reached(figure: float, target: float) -> str:
-    return "reached" if figure <= target else "NOT reached"
+def median(found: list[dict[str, Any]], name: str = "cpu_s") -> float:
+    return statistics.median(one[name] for one in found)
 
 
-def test_full_desk_against_the_bare_engine(market: Path, results: dict[str, Any]) -> None:
-    pairs = [(measure("desk", market), measure("bare", market)) for _ in range(RUNS)]
+def test_full_desk_against_the_bare_engine(
+    catalog: str, tmp_path: Path, measured: Any, findings: Findings
+) -> None:
+    year = {"catalog": catalog, "days": YEAR_DAYS, "instruments": 20, "script": str(tmp_path / "orders")}
+    pairs = [(measured(Case("desk", **year)), measured(Case("bare", **year))) for _ in range(RUNS)]
+    desks, bares = [desk for desk, _ in pairs], [bare for _, bare in pairs]
     ratios = [desk["cpu_s"] / bare["cpu_s"] for desk, bare in pairs]
-    desk, bare = pairs[0]
-    ratio = statistics.median(ratios)
-    peak = max(one["peak_mb"] for one, _ in pairs)
-    per_bar = statistics.median(one["cpu_s"] for one, _ in pairs) / desk["bars"] * 1e6
-    results["desk_against_bare"] = {
-        "ratio_median": ratio, "ratios": ratios, "desk_us_a_bar": per_bar, "peak_mb": peak,
-        "desk": desk, "bare": bare,
-    }  # fmt: skip
-    print(
-        f"\ndesk / bare engine: {ratio:.2f}x (target {TARGET_RATIO:g}x {reached(ratio, TARGET_RATIO)}), "
-        f"runs {', '.join(f'{r:.2f}' for r in ratios)}; {per_bar:.1f} us a bar, {desk['bars']:,.0f} bars, "
-        f"{desk['signals']:,.0f} signals, {desk['orders']:,.0f} order commands, "
-        f"{desk['trades']:,.0f} trades; peak {peak:.0f} MB "
-        f"(target {MAX_PEAK_MB:.0f} {reached(peak, MAX_PEAK_MB)})"
+    ratio, peak, first = statistics.median(ratios), median(desks, "peak_mb"), desks[0]
+    bars, days = first["bars"], 20 * YEAR_DAYS
+    findings.add(
+        Figure("desk / bare engine", ratio, "x", 3.0, f"runs {', '.join(f'{r:.2f}' for r in ratios)}"),
+        Figure("desk, a bar", 1e6 * median(desks) / bars, "us CPU", None, f"{bars:,} 15m bars"),
+        Figure("bare engine, a bar", 1e6 * median(bares) / bars, "us CPU"),
+        Figure("signals, of 100 bars", 100 * first["signals"] / bars, ""),
+        Figure("trades, an instrument and day", first["trades"] / days, ""),
+        Figure("order commands, of 100 bars", 100 * first["commands"] / bars, ""),
+        Figure("peak memory", peak, "MB", MAX_PEAK_MB),
     )
-    assert ratio < WORST_RATIO
+    assert first["commands"] == pytest.approx(bares[0]["commands"], rel=0.02)
+    assert ratio < GROSS * reference("desk_to_bare")
     assert peak < MAX_PEAK_MB
 
 
-def test_cost_a_bar_from_5_to_50_instruments(tmp_path: Path, results: dict[str, Any]) -> None:
-    costs = {}
-    for count in (5, 20, 50):
-        folder = tmp_path / str(count)
-        bench_catalog(folder / "market", instruments=count, days=3000 // count)
-        found = [measure("desk", folder / "market") for _ in range(3)]
-        costs[count] = statistics.median(one["cpu_s"] / one["bars"] for one in found) * 1e6
-        results[f"instruments_{count}"] = found[0] | {"us_a_bar": costs[count]}
-    middle = (max(costs.values()) + min(costs.values())) / 2
-    spread = (max(costs.values()) - min(costs.values())) / 2 / middle
-    results["instruments_spread"] = spread
-    shown = ", ".join(f"{count}: {cost:.1f} us" for count, cost in costs.items())
-    print(f"\ncost a bar: {shown}; +-{100 * spread:.0f} % (target +-15 % {reached(spread, 0.15)})")
-    assert spread < 1.0
+def test_cost_a_bar_from_5_to_50_instruments(catalog: str, measured: Any, findings: Findings) -> None:
+    cases = [Case("desk", catalog, INSTRUMENT_DAYS / count, count, trading="equal") for count in INSTRUMENTS]
+    found = [[measured(case) for case in cases] for _ in range(RUNS)]
+    costs = []
+    for count, runs in zip(INSTRUMENTS, zip(*found, strict=True), strict=True):
+        bars = runs[0]["bars"]
+        costs.append(1e6 * median(list(runs)) / bars)
+        note = f"{100 * runs[0]['commands'] / bars:.1f} order commands of 100 bars"
+        findings.add(Figure(f"a bar, {count} instruments", costs[-1], "us CPU", None, note))
+    findings.add(Figure("flat in instruments", spread(costs), "+-%", 15.0))
+    assert spread(costs) < GROSS * max(15.0, reference("spread_instruments_pct"))
 
 
-def test_cost_per_order_from_1_000_to_20_000_orders(market: Path, results: dict[str, Any]) -> None:
-    costs = {}
-    for days in (20.0, 90.0, None):
-        found = [measure("desk", market, days) for _ in range(3)]
-        orders = found[0]["orders"]
-        costs[round(orders)] = statistics.median(one["cpu_s"] / one["bars"] for one in found) * 1e6
-    middle = (max(costs.values()) + min(costs.values())) / 2
-    spread = (max(costs.values()) - min(costs.values())) / 2 / middle
-    results["orders"] = {"us_a_bar": costs, "spread": spread}
-    shown = ", ".join(f"{orders:,} orders: {cost:.1f} us a bar" for orders, cost in costs.items())
-    print(f"\ncost at equal density: {shown}; +-{100 * spread:.0f} % (target +-25 % {reached(spread, 0.25)})")
-    assert spread < 1.0
+def test_cost_an_order_from_1_000_to_20_000(catalog: str, measured: Any, findings: Findings) -> None:
+    costs, found = [], []
+    for days, starts in ((FEW_DAYS, FEW_STARTS), (float(YEAR_DAYS), (0.0,))):
+        cases = [Case("desk", catalog, days, 20, trading, starts) for trading in ("equal", "off")]
+        found.append([[measured(case) for case in cases] for _ in range(RUNS)])
+    for runs, starts in zip(found, (FEW_STARTS, (0.0,)), strict=True):
+        trading, quiet = zip(*runs, strict=True)
+        orders = trading[0]["orders"]
+        costs.append(1e6 * (median(list(trading)) - median(list(quiet))) / orders)
+        note = f"{100 * trading[0]['commands'] / trading[0]['bars']:.1f} order commands of 100 bars"
+        findings.add(
+            Figure(f"an order, of {orders / len(starts):,.0f} in a run", costs[-1], "us CPU", None, note)
+        )
+    findings.add(Figure("flat in orders", spread(costs), "+-%", 25.0))
+    assert spread(costs) < GROSS * max(25.0, reference("spread_orders_pct"))
+
+
+def test_stages_of_the_desk(catalog: str, measured: Any, findings: Findings) -> None:
+    found = measured(Case("stages", catalog, 60.0, 20))
+    findings.stages = found["stages"]
+    assert {"engine", "feed", "router", "regime", "strategies", "risk", "monitor"} <= set(findings.stages)
