@@ -7,6 +7,10 @@ UV := .tools/bin/uv
 # --no-sync: the environment is synchronised once, by the sync target.
 RUN := $(UV) run --no-sync
 PYTEST_ARGS ?=
+# Tests run in as many processes as there are cores; WORKERS=0 runs them in one.
+WORKERS ?= auto
+# Heavy extras that only some tests need: EXTRAS="--extra ray" (set in CI).
+EXTRAS ?=
 PYTHON_PATHS := crupto_nautilus actors strategies risk adapters catalog research dashboards tests
 
 .PHONY: help sync demo test lint check coverage bench soak paper paper-vst live format
@@ -18,13 +22,13 @@ $(UV):
 	@.ci/bootstrap
 
 sync: $(UV) ## install the environment from uv.lock
-	@$(UV) sync --frozen --quiet
+	@$(UV) sync --frozen --quiet $(EXTRAS)
 
 demo: sync ## offline: sample market, the whole desk in a backtest, summary table and report
 	@$(RUN) crupto demo
 
 test: sync ## run the tests (add PYTEST_ARGS="-k name" to choose)
-	@$(RUN) pytest $(PYTEST_ARGS)
+	@$(RUN) pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 lint: sync ## ruff, formatting, types, import contracts, secret scan
 	$(RUN) ruff check .
@@ -35,7 +39,7 @@ lint: sync ## ruff, formatting, types, import contracts, secret scan
 
 coverage: sync ## run the tests with coverage and hold the floors: 90 % of risk strategies actors, 85 % overall
 	@$(RUN) coverage erase
-	@$(RUN) pytest --cov --cov-report= $(PYTEST_ARGS)
+	@$(RUN) pytest -n $(WORKERS) --cov --cov-report= $(PYTEST_ARGS)
 	@$(RUN) coverage report --skip-covered --fail-under=85
 	@$(RUN) coverage report --skip-covered --include='risk/*,strategies/*,actors/*' --fail-under=90
 
