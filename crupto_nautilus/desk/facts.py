@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -58,11 +59,12 @@ def run_facts(
     wall_start_ns: int,
     mode: str = "backtest",
     exit_reason: str = "completed",
+    notes: Sequence[str] = (),
 ) -> RunFacts:
-    """Return what `run.json` of a finished run holds."""
+    """Return what `run.json` of a finished run holds; `notes` are added to what the run itself notes."""
     catalog, choice = prepared.catalog, prepared.choice
     config, window = options.config, choice.window
-    notes = []
+    notes = list(notes)
     if options.unlock_after_hours is not None:
         notes.append(
             f"a simulated operator unlocks a kill switch after {options.unlock_after_hours:g} h of desk time"

@@ -1,4 +1,4 @@
-"""What a user may ask of a backtest; a default of None is filled in by a stated rule."""
+"""What a user may ask of a backtest or a paper run; a default of None is filled in by a stated rule."""
 
 from __future__ import annotations
 
@@ -36,3 +36,14 @@ class BacktestOptions:
     unlock_after_hours: float | None = DEFAULT_UNLOCK_HOURS
     command: str = ""
     progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaperOptions(BacktestOptions):
+    """What the user asked of a paper run; `speed` 0 is as fast as the desk allows, 1 is real time."""
+
+    feed: str = "replay"  # a key of `edges.FEEDS`
+    execution: str = "sandbox"  # a key of `edges.VENUES`
+    speed: float = 0.0
+    max_seconds: float | None = None  # wall time
+    max_cycles: int | None = None  # instants

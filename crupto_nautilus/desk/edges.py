@@ -1,0 +1,123 @@
+"""The edges of a paper run: where market data comes from and where orders go.
+
+A feed or venue is one class and one line in `FEEDS` or `VENUES`; the desk between them is always the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from nautilus_trader.adapters.sandbox import SandboxExecutionClientConfig, SandboxExecutionClientFactory
+from nautilus_trader.live import DataClientConfig
+from nautilus_trader.model import Venue as EngineVenue
+
+from adapters.replay.client import Replay, replay_factory
+from adapters.replay.gate import InstantGate
+from adapters.simulated import DeskFeeModel, perpetual, venue_arguments
+from catalog.feed import CLOSE, EngineFeed
+from catalog.instants import run_instants
+from catalog.symbols import parse_instrument
+from crupto_nautilus.desk.assembly import DeskPlan
+from crupto_nautilus.desk.options import PaperOptions
+from crupto_nautilus.desk.plan import Prepared
+
+ACKNOWLEDGEMENT_WINDOW = 64  # instants that may be on their way; parity holds at any window
+
+
+class Feed(Protocol):
+    """Market data of a live node: OPEN, bars, funding and CLOSE of each instant."""
+
+    @property
+    def failure(self) -> str:
+        """Why the feed broke down; empty while all is well."""
+
+    @property
+    def ended(self) -> str:
+        """Why the feed came to its end; empty while it goes on."""
+
+    def on_phase(self, phase: int) -> None:
+        """The desk has handled a mark of that phase (node's thread)."""
+
+    def add_to(self, builder: Any) -> Any:
+        """Add the data client to a node's builder and return it."""
+
+
+class Venue(Protocol):
+    """Where the orders of a live node go."""
+
+    account_has_funding: bool
+    """Whether the venue's account settles funding; the sandbox does not, the books hold it alone."""
+
+    def add_to(self, builder: Any) -> Any:
+        """Add the execution client to a node's builder and return it."""
+
+
+class ReplayFeed:
+    """A catalog as a live feed."""
+
+    def __init__(self, prepared: Prepared, plan: DeskPlan, options: PaperOptions) -> None:
+        window = prepared.choice.window
+        self._gate = InstantGate(ACKNOWLEDGEMENT_WINDOW)
+        self.replay = Replay(
+            instants=run_instants(prepared.catalog, window),
+            feed=EngineFeed(plan.rules, window.base_minutes),
+            instruments=tuple(
+                perpetual(rules, parse_instrument(name).base) for name, rules in sorted(plan.rules.items())
+            ),
+            gate=self._gate,
+            speed=options.speed,
+            max_seconds=options.max_seconds,
+            max_cycles=options.max_cycles,
+            tell=_progress(options, window.start_ns, window.end_ns),
+        )
+
+    @property
+    def failure(self) -> str:
+        """Why the replay broke down."""
+        return self.replay.failure
+
+    @property
+    def ended(self) -> str:
+        """Why the replay came to its end."""
+        return self.replay.ended
+
+    def on_phase(self, phase: int) -> None:
+        """Let the next instant go when one is done."""
+        if phase == CLOSE:
+            self._gate.passed()
+
+    def add_to(self, builder: Any) -> Any:
+        """Add the replay client."""
+        return builder.add_data_client(
+            self.replay.feed.venue, replay_factory(self.replay), DataClientConfig()
+        )
+
+
+class Sandbox:
+    """The engine's sandbox with the simulated venue's model; it always starts flat at `balance`."""
+
+    account_has_funding = False
+
+    def __init__(self, plan: DeskPlan, options: PaperOptions) -> None:
+        venue = EngineVenue(min(plan.rules).rpartition(".")[2])
+        arguments = venue_arguments(venue, plan.equity, DeskFeeModel(plan.rules, options.costs))
+        arguments.pop("venue")
+        balances = arguments.pop("starting_balances")
+        self._name = str(venue)
+        self._config = SandboxExecutionClientConfig(venue, balances, bar_execution=True, **arguments)
+
+    def add_to(self, builder: Any) -> Any:
+        """Add the sandbox."""
+        return builder.add_simulated_exec_client(self._name, SandboxExecutionClientFactory(), self._config)
+
+
+FEEDS: Final[dict[str, Callable[[Prepared, DeskPlan, PaperOptions], Feed]]] = {"replay": ReplayFeed}
+VENUES: Final[dict[str, Callable[[DeskPlan, PaperOptions], Venue]]] = {"sandbox": Sandbox}
+
+
+def _progress(options: PaperOptions, start_ns: int, end_ns: int) -> Callable[[int], None] | None:
+    report = options.progress
+    if report is None:
+        return None
+    return lambda ts: report("paper", ts - start_ns, end_ns - start_ns)
