@@ -62,6 +62,8 @@ class RiskDesk:
         run's own net PnL, never above the venue's equity.
     virtual_asset : str
         Tag of trades in virtual mode.
+    risk_shares : Mapping[str, float], optional
+        Share of the risk budget of strategies on probation, by name; all others have all of it.
 
     """
 
@@ -73,10 +75,12 @@ class RiskDesk:
         equity: float,
         virtual_equity: float | None = None,
         virtual_asset: str = "",
+        risk_shares: Mapping[str, float] | None = None,
     ) -> None:
         self.settings = settings
         self.rules = rules
         self.virtual_equity, self.virtual_asset = virtual_equity, virtual_asset
+        self.risk_shares = dict(risk_shares or {})
         self.books = Books(equity, settings.leverage_cap)
         self.guard = DrawdownGuard()
         self.market = MarketView(rules, settings, base_minutes)
@@ -157,6 +161,7 @@ class RiskDesk:
             guard=self.guard,
             portfolio=self.portfolio,
             equity=self.risk_equity,
+            risk_share=self.risk_shares.get(signal.strategy, 1.0),
         )
         refused = first_refusal(context)
         if refused is not None:

@@ -80,15 +80,15 @@ def trading_state(now: Situation, *, plain_cap: bool = False) -> TradingState:
 def exhausted(now: Situation) -> str | None:
     """Say that not even the plain portfolio cap leaves half the floor, without any look at correlations."""
     settings = now.settings
-    half = settings.min_r_pct_floor / 2.0
+    half = now.half_floor_pct
     state = trading_state(now, plain_cap=True)
-    reduced, room = reduced_budget_pct(state, settings), headroom_pct(state, settings)
+    reduced, room = now.risk_share * reduced_budget_pct(state, settings), headroom_pct(state, settings)
     multiplier = position_sizer(now.signal.confidence, now.signal.atr / now.signal.reference_price)
     wanted = min(min(reduced, room) * multiplier, settings.max_per_trade_r_pct, room)
     if wanted >= half:
         return None
     return (
-        f"risk {wanted:.4f} % < half of min_r_pct_floor {settings.min_r_pct_floor:g}: "
+        f"risk {wanted:.4f} % < {now.half_floor_text}: "
         f"budget {reduced:.4f} % x {multiplier:.3f}, open and reserved {state.portfolio_risk_pct:.4f} % of "
         f"max_portfolio_r_pct {settings.max_portfolio_r_pct:g}"
     )
@@ -99,7 +99,7 @@ def propose(now: Situation) -> Proposal:
     signal, settings, rules, equity = now.signal, now.settings, now.rules_checked, now.equity
     price, side, distance = signal.reference_price, signal.side, signal.exits.stop_distance
     state = trading_state(now)
-    reduced, room = reduced_budget_pct(state, settings), headroom_pct(state, settings)
+    reduced, room = now.risk_share * reduced_budget_pct(state, settings), headroom_pct(state, settings)
     multiplier = position_sizer(signal.confidence, signal.atr / price)
     alone = reduced * multiplier
     final = min(min(reduced, room) * multiplier, settings.max_per_trade_r_pct, room)
@@ -173,6 +173,7 @@ def propose(now: Situation) -> Proposal:
 def plan_of(now: Situation, proposal: Proposal) -> TradePlan:
     """Turn an accepted proposal into the plan."""
     signal = now.signal
+    probation = (f"canary: risk_share {now.risk_share:g}",) if now.risk_share != 1.0 else ()
     return TradePlan(
         signal=signal,
         quantity=proposal.quantity,
@@ -183,7 +184,7 @@ def plan_of(now: Situation, proposal: Proposal) -> TradePlan:
         costs=proposal.costs,
         expected_slippage_bps=(0.0 if signal.entry_style is EntryStyle.POST_ONLY else proposal.slippage_bps),
         equity_usd=now.equity,
-        clamps=proposal.clamps,
+        clamps=(*probation, *proposal.clamps),
     )
 
 

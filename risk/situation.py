@@ -36,6 +36,7 @@ class Situation:
     guard: DrawdownGuard
     portfolio: PortfolioController
     equity: float  # risk equity
+    risk_share: float = 1.0  # of the budget: less than 1 for a strategy on probation
 
     @property
     def rules_checked(self) -> InstrumentRules:
@@ -43,6 +44,17 @@ class Situation:
         if self.rules is None:
             raise ValueError(f"no rules for {self.signal.instrument}")
         return self.rules
+
+    @property
+    def half_floor_pct(self) -> float:
+        """The smallest risk worth a trade: half the floor, of which a strategy on probation has its share."""
+        return self.risk_share * self.settings.min_r_pct_floor / 2.0
+
+    @property
+    def half_floor_text(self) -> str:
+        """Name the smallest risk by its setting."""
+        share = f" x risk_share {self.risk_share:g}" if self.risk_share != 1.0 else ""
+        return f"half of min_r_pct_floor {self.settings.min_r_pct_floor:g}{share}"
 
     @cached_property
     def row(self) -> MandateRow | None:

@@ -63,14 +63,14 @@ class NoRiskLeft(Control):
     def finding(self, context: DecisionContext) -> str | None:
         """Compare with half the floor what the limits of risk leave, then what the final size risks."""
         settings = context.settings
-        half = settings.min_r_pct_floor / 2.0
+        half = context.half_floor_pct
         if context.equity <= 0.0:
             return f"equity {context.equity:.2f} <= 0"
         nothing = exhausted(context)
         if nothing is not None:
             return nothing
         found = context.proposal
-        limit = f"half of min_r_pct_floor {settings.min_r_pct_floor:g}"
+        limit = context.half_floor_text
         if found.risk_pct_wanted < half:
             used = found.state.portfolio_risk_pct
             return (

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, SecretStr
 
 from actors.enable_map import EnableMap, UnknownStrategy
+from crupto_nautilus.config.challengers import placed, read_challengers
 from crupto_nautilus.config.instrument_table import InstrumentTable
 from crupto_nautilus.config.runtime import RuntimeSettings, read_environment
 from crupto_nautilus.config.symbols import SymbolsConfig
@@ -41,7 +42,10 @@ FILES: Mapping[str, type[BaseModel]] = MappingProxyType(
     }
 )
 # Settings that name a run or its surroundings; two runs that differ only here decide alike.
-_NOT_HASHED = {"run_id", "prometheus_port", "db_url", "bingx_api_key", "bingx_api_secret"}
+# The file of challengers is hashed by what it says, as part of the enable map.
+_NOT_HASHED = {
+    *("run_id", "prometheus_port", "db_url", "bingx_api_key", "bingx_api_secret", "challenger_config"),
+}
 
 
 class ConfigRow(NamedTuple):
@@ -119,6 +123,13 @@ def load_config(
         provenance[key] = env_sources.get(key, "default")
     enable_map = models["enable_map"]
     assert isinstance(enable_map, EnableMap)
+    if runtime.challenger_config is not None:
+        enable_map = read_challengers(runtime.challenger_config, enable_map)
+        provenance["enable_map.challengers"] = f"file:{runtime.challenger_config}"
+    elif enable_map.challengers:
+        folder = found.get("enable_map", DEFAULTS / "enable_map.yaml").parent
+        enable_map = enable_map.with_challengers(placed(enable_map.challengers, folder))
+    models["enable_map"] = enable_map
     _check_strategies(enable_map, strategies, found.get("enable_map"))
     return _compose(models, runtime, provenance)
 
@@ -127,6 +138,8 @@ def _compose(
     models: Mapping[str, BaseModel], runtime: RuntimeSettings, provenance: Mapping[str, str]
 ) -> DeskConfig:
     hashed: Tree = {name: model.model_dump(mode="json") for name, model in models.items()}
+    for challenger in hashed["enable_map"]["challengers"]:
+        del challenger["document"]  # its hash says what it holds, wherever it lies
     governance_hash = sha256_of(hashed["governance"])
     hashed["runtime"] = runtime.model_dump(mode="json", exclude=_NOT_HASHED)
     return DeskConfig(
