@@ -24,7 +24,7 @@ RegimeTable = dict[RegimeLabel, dict[str, tuple[SideName, ...]]]
 
 
 class Challenger(BaseModel):
-    """A strategy on trial: in `shadow` it trades in a book of its own, as a `canary` with a share of the risk.
+    """A strategy on trial: in `shadow` it has a book of its own, as a `canary` a share of the risk.
 
     It is a registered strategy (`strategy`) or a research document (`document`, its path, and the hash of
     its canonical form).  A shadow passes the whole chain beside the desk and never sends an order; a canary
@@ -42,12 +42,10 @@ class Challenger(BaseModel):
     stage: Literal["shadow", "canary"] = "shadow"
     regimes: dict[RegimeLabel, tuple[SideName, ...]] = Field(min_length=1)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _named(cls, tree: object) -> object:
-        if isinstance(tree, dict) and not tree.get("id") and isinstance(tree.get("strategy"), str):
-            return {**tree, "id": tree["strategy"]}
-        return tree
+    def model_post_init(self, context: object, /) -> None:
+        """Name a registered strategy that was given no id of its own."""
+        if not self.id and self.strategy:
+            object.__setattr__(self, "id", self.strategy)
 
     @model_validator(mode="after")
     def _one_source(self) -> Challenger:
@@ -55,7 +53,9 @@ class Challenger(BaseModel):
             both = "both" if self.strategy is not None else "neither"
             raise ValueError(f"{both} of strategy and document was given, expected one of them")
         if self.document is not None and not self.document_hash:
-            raise ValueError("document_hash was missing, expected the sha256 of the document's canonical form")
+            raise ValueError(
+                "document_hash was missing, expected the sha256 of the document's canonical form"
+            )
         if not self.id:
             raise ValueError("id was missing, expected a name for the challenger that is a document")
         if self.stage == "canary" and not 0.0 < self.risk_share < 1.0:
@@ -116,7 +116,8 @@ class EnableMap(BaseModel):
             if twice:
                 raise ValueError(f"{what} names {', '.join(twice)} twice, expected each strategy once")
         both = sorted(
-            set(self.strategies) & {c.strategy for c in self.challengers if c.stage == "canary" and c.strategy}
+            set(self.strategies)
+            & {c.strategy for c in self.challengers if c.stage == "canary" and c.strategy}
         )
         if both:
             raise ValueError(

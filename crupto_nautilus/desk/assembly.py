@@ -8,7 +8,7 @@ a backtest.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nautilus_trader.common import DataActorConfig
@@ -16,6 +16,7 @@ from nautilus_trader.model import ActorId
 
 from actors.agent import DeskAgent
 from actors.brain import BrainActor
+from actors.enable_map import EnableMap
 from actors.execution import ExecutionActor
 from actors.monitor import MonitorActor
 from actors.regime import REGIME_MINUTES, RegimeActor
@@ -55,6 +56,8 @@ class DeskPlan:
     seed: Mapping[str, list[Bar]] | None = None
     unlock_after_hours: float | None = None
     start_ns: int = 0  # where the warm-up ends
+    enable_map: EnableMap | None = None  # the one in force; None: as configured, without canaries
+    risk_shares: Mapping[str, float] = field(default_factory=dict)  # of canaries, by strategy
 
     @property
     def timeframes(self) -> tuple[int, ...]:
@@ -103,8 +106,9 @@ class Desk:
             plan.equity,
             virtual.equity if virtual.enabled else None,
             virtual.asset if virtual.enabled else "",
+            plan.risk_shares,
         )
-        enable_map = config.enable_map
+        enable_map = plan.enable_map or config.enable_map
         self.classifiers = {
             name: RegimeClassifier(enable_map.min_bars_hold, enable_map.panic_min_bars)
             for name in sorted(rules)

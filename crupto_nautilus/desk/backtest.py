@@ -24,6 +24,7 @@ from crupto_nautilus.desk.journalling import CollectedJournal
 from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.outcome import DeskRun, account_balance, check_run, finish
 from crupto_nautilus.desk.plan import Prepared, make_plan, prepare
+from crupto_nautilus.desk.shadow import run_shadows
 from crupto_nautilus.desk.window import chunk_span_ns
 from crupto_nautilus.reports.recording import Recording
 from crupto_nautilus.reports.run_folder import RunWriter
@@ -49,6 +50,7 @@ def run_backtest(options: BacktestOptions) -> Path:
     with RunWriter(options.out, options.run_id) as writer:
         run = simulate(prepared, options, journal)
         check_run(run)
+        run_shadows(prepared, options, writer.path)
         facts = run_facts(prepared, options, run.desk, wall_start_ns=wall_start)
         return finish(writer, prepared, run, facts, options, journal)
 

@@ -53,8 +53,13 @@ def play(
     instants: Iterable[Instant],
     span_ns: int,
     progress: Callable[[int], None] | None = None,
+    *,
+    end: bool = True,
 ) -> None:
-    """Stream instants through an engine in chunks: OPEN, fine bars, funding, CLOSE at each moment."""
+    """Stream instants through an engine in chunks: OPEN, fine bars, funding, CLOSE at each moment.
+
+    `end` says that no more follow: the run is closed by an END mark.
+    """
     last, client = 0, feed_client(feed.venue)
     for chunk in in_chunks(instants, span_ns):
         opens = [mark(i.ts_event, OPEN) for i in chunk]
@@ -73,7 +78,7 @@ def play(
         engine.clear_data()
         if progress is not None:
             progress(last)
-    if last:
+    if last and end:
         engine.add_data([mark(last, END)], client_id=client, sort=False)
         engine.sort_data()
         engine.run(streaming=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
+from actors.enable_map import EnableMap
 from catalog.instants import open_bucket_bars, warm_instants
 from catalog.store import Catalog
 from crupto_nautilus.desk.assembly import DeskPlan, timeframes_of, warm_up_needs
+from crupto_nautilus.desk.challengers import challenger_spec, placed_last
 from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.window import MarketChoice, choose_market
 from strategies.registry import REGISTRY, StrategySpec, get
@@ -19,14 +22,24 @@ class Prepared:
     catalog: Catalog
     choice: MarketChoice
     specs: dict[str, StrategySpec]
+    enable_map: EnableMap | None = (
+        None  # in force, with the canaries among the champions; None: as configured
+    )
+    risk_shares: dict[str, float] = field(default_factory=dict)  # of canaries, by strategy
 
 
-def chosen_specs(names: tuple[str, ...] | None) -> dict[str, StrategySpec]:
-    """Return the chosen strategies in registry order; an unknown name raises."""
+def chosen_specs(
+    names: tuple[str, ...] | None, canaries: Iterable[StrategySpec] = ()
+) -> dict[str, StrategySpec]:
+    """Return the chosen strategies in registry order, then the canaries; an unknown name raises."""
+    known = dict(REGISTRY)
+    for spec in canaries:
+        if spec.name not in known:
+            known[spec.name] = placed_last(spec, known)
     if names is None:
-        return dict(REGISTRY)
-    wanted = {get(name).name for name in names}
-    return {name: spec for name, spec in REGISTRY.items() if name in wanted}
+        return known
+    wanted = {name if name in known else get(name).name for name in names}
+    return {name: spec for name, spec in known.items() if name in wanted}
 
 
 def prepare(options: BacktestOptions) -> Prepared:
@@ -40,7 +53,9 @@ def prepare(options: BacktestOptions) -> Prepared:
         There is no catalog, or its data is broken.
     """
     catalog = Catalog(options.catalog)
-    specs = chosen_specs(options.strategies)
+    enable_map = options.config.enable_map
+    canaries = {canary.id: challenger_spec(canary) for canary in enable_map.canaries}
+    specs = chosen_specs(options.strategies, canaries.values())
     choice = choose_market(
         catalog,
         options.symbols or catalog.instruments(),
@@ -49,7 +64,9 @@ def prepare(options: BacktestOptions) -> Prepared:
         options.base_minutes,
         options.config,
     )
-    return Prepared(catalog, choice, specs)
+    shares = {canaries[canary.id].name: canary.risk_share for canary in enable_map.canaries}
+    in_force = enable_map.with_canaries({name: spec.name for name, spec in canaries.items()})
+    return Prepared(catalog, choice, specs, in_force, shares)
 
 
 def make_plan(prepared: Prepared, options: BacktestOptions) -> DeskPlan:
@@ -73,4 +90,6 @@ def make_plan(prepared: Prepared, options: BacktestOptions) -> DeskPlan:
         open_bucket_bars(catalog, window, max(frames)),
         options.unlock_after_hours,
         window.start_ns,
+        prepared.enable_map,
+        prepared.risk_shares,
     )

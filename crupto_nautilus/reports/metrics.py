@@ -20,6 +20,7 @@ from crupto_nautilus.reports.facts import RunFacts
 from crupto_nautilus.reports.figures import Floats, Ints
 from crupto_nautilus.reports.ledger import Ledger, Position, rebuild, rows_of
 from crupto_nautilus.reports.run_folder import RunFolder
+from crupto_nautilus.reports.shadows import shadow_figures
 from crupto_nautilus.reports.verdict import judge
 from risk.liquidation import LIQUIDATION
 from risk.vocabulary import DAY_NS
@@ -71,6 +72,7 @@ def summarise(folder: RunFolder) -> dict[str, Any]:
         "instruments": {name: groups.of("instrument", name) for name in instruments},
         "exits": {name: groups.exits(name) for name in strategies},
         "regimes": {i.instrument: regime_shares(folder, i.instrument) for i in facts.instruments},
+        "challengers": shadow_figures(folder),
         "open_positions": [_open_row(position, facts) for position in ledger.open.values()],
     }
 

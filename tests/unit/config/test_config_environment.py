@@ -93,10 +93,35 @@ def test_mode_live_is_refused_by_a_safety_rule() -> None:
     assert caught.value.to_json()["expected"] == "paper"
 
 
-def test_challenger_config_names_an_existing_file(tmp_path: Path) -> None:
+CHALLENGERS = """
+challengers:
+  - {strategy: breakout_4h, regimes: {panic: [short]}}
+  - {id: new, document: new.yaml, document_hash: %s, regimes: {panic: [long]}}
+""" % ("a" * 64)
+
+
+def test_challenger_config_replaces_the_challengers_of_the_map(tmp_path: Path) -> None:
+    path = tmp_path / "challengers.yaml"
+    path.write_text(CHALLENGERS, encoding="utf-8")
+    config = load_config(env={"CHALLENGER_CONFIG": str(path)})
+    assert [c.id for c in config.enable_map.challengers] == ["breakout_4h", "new"]
+    assert config.enable_map.challengers[1].document == str(tmp_path / "new.yaml")
+    assert config.provenance["enable_map.challengers"] == f"file:{path}"
+    moved = tmp_path / "elsewhere" / "other.yaml"
+    moved.parent.mkdir()
+    moved.write_text(CHALLENGERS, encoding="utf-8")
+    assert load_config(env={"CHALLENGER_CONFIG": str(moved)}).config_hash == config.config_hash
+    assert load_config(env={}).config_hash != config.config_hash
+
+
+def test_challenger_config_is_read_strictly(tmp_path: Path) -> None:
     path = tmp_path / "challengers.yaml"
     path.write_text("x: 1\n", encoding="utf-8")
-    assert load_config(env={"CHALLENGER_CONFIG": str(path)}).runtime.challenger_config == path
+    with pytest.raises(ConfigError, match="unknown key"):
+        load_config(env={"CHALLENGER_CONFIG": str(path)})
+    path.write_text(CHALLENGERS.replace("breakout_4h", "breakout_5h"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="breakout_5h"):
+        load_config(env={"CHALLENGER_CONFIG": str(path)})
 
 
 def test_one_key_without_the_other_is_refused() -> None:

@@ -15,6 +15,14 @@ from strategies.registry import REGISTRY
 
 BOTH = (LONG, SHORT)
 REGIMES = {"trend_up": {"breakout_4h": ["long"]}}
+SHORT_IN_PANIC = {"panic": ["short"]}
+HASH = "a" * 64
+CANARY = {
+    "strategy": "range_reversion_5m",
+    "stage": "canary",
+    "risk_share": 0.25,
+    "regimes": SHORT_IN_PANIC,
+}
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +66,34 @@ def test_unknown_regime_allows_nothing(shipped: EnableMap) -> None:
     assert shipped.allowed(RegimeLabel.UNKNOWN, "breakout_4h") == ()
 
 
-def test_challenger_is_looked_up_apart_from_champions() -> None:
+def test_challenger_stands_apart_from_champions() -> None:
     enable_map = made(
-        challengers=[{"strategy": "cand_7", "ledger_id": "x1", "regimes": {"panic": ["short"]}}]
+        challengers=[
+            {"id": "cand_7", "document": "c7.yaml", "document_hash": HASH, "regimes": SHORT_IN_PANIC}
+        ]
     )
-    assert enable_map.challenger_allowed(RegimeLabel.PANIC, "cand_7") == (SHORT,)
     assert enable_map.allowed(RegimeLabel.PANIC, "cand_7") == ()
-    assert enable_map.challenger_allowed(RegimeLabel.TREND_UP, "breakout_4h") == ()
+    (shadow,) = enable_map.shadows
+    alone = enable_map.only(shadow, "c7_rule")
+    assert alone.allowed(RegimeLabel.PANIC, "c7_rule") == (SHORT,)
+    assert alone.allowed(RegimeLabel.TREND_UP, "breakout_4h") == ()
+    assert alone.challengers == ()
+    assert alone.cooldown_bars == enable_map.cooldown_bars
+
+
+def test_canary_joins_the_champions_under_the_name_of_its_strategy() -> None:
+    canary = {"id": "c7", "document": "c7.yaml", "document_hash": HASH, "regimes": SHORT_IN_PANIC}
+    enable_map = made(challengers=[canary | {"stage": "canary", "risk_share": 0.1}], disabled=["c7"])
+    joined = enable_map.with_canaries({"c7": "c7_rule"})
+    assert joined.allowed(RegimeLabel.PANIC, "c7_rule") == (SHORT,)
+    assert joined.allowed(RegimeLabel.TREND_UP, "breakout_4h") == (LONG,)
+    assert joined.is_disabled("c7_rule")
+    assert enable_map.shadows == ()
+
+
+def test_a_registered_strategy_may_be_shadowed_beside_itself_and_lends_its_name() -> None:
+    enable_map = made(challengers=[{"strategy": "breakout_4h", "regimes": SHORT_IN_PANIC}])
+    assert [c.id for c in enable_map.shadows] == ["breakout_4h"]
 
 
 def test_disabled_strategy_is_known_as_such() -> None:
@@ -93,9 +122,19 @@ def test_strategy_that_does_not_exist_is_refused_with_the_closest_name(where: st
 
 def test_challenger_may_be_disabled_though_the_registry_does_not_know_it() -> None:
     enable_map = made(
-        disabled=["cand_7"], challengers=[{"strategy": "cand_7", "regimes": {"panic": ["short"]}}]
+        disabled=["cand_7"],
+        challengers=[
+            {"id": "cand_7", "document": "c.yaml", "document_hash": HASH, "regimes": SHORT_IN_PANIC}
+        ],
     )
     enable_map.check_strategies(list(REGISTRY))
+
+
+def test_challenger_that_no_registry_knows_is_refused() -> None:
+    with pytest.raises(UnknownStrategy, match=r"challengers\.0\.strategy"):
+        made(challengers=[{"strategy": "brekout_4h", "regimes": SHORT_IN_PANIC}]).check_strategies(
+            list(REGISTRY)
+        )
 
 
 def test_unknown_strategy_in_a_file_is_a_config_error(tmp_path: Any) -> None:
@@ -118,7 +157,14 @@ def test_unknown_strategy_in_a_file_is_a_config_error(tmp_path: Any) -> None:
         ({"min_bars_hold": 0}, "min_bars_hold"),
         ({"score_trades": 4}, "expected: at most score_trades (4)"),
         ({"disabled": ["breakout_4h", "breakout_4h"]}, "twice"),
-        ({"challengers": [{"strategy": "breakout_4h", "regimes": {"panic": ["long"]}}]}, "is a challenger"),
+        ({"challengers": [CANARY | {"strategy": "breakout_4h"}]}, "is a canary"),
+        ({"challengers": [CANARY | {"risk_share": 1.0}]}, "between 0 and 1"),
+        ({"challengers": [CANARY | {"document": "a.yaml"}]}, "both of strategy and document"),
+        ({"challengers": [{"id": "x", "regimes": SHORT_IN_PANIC}]}, "neither of strategy and document"),
+        ({"challengers": [{"id": "x", "document": "x", "regimes": SHORT_IN_PANIC}]}, "document_hash"),
+        ({"challengers": [{"document": "x", "document_hash": HASH, "regimes": SHORT_IN_PANIC}]}, "id"),
+        ({"challengers": [CANARY | {"id": "../x"}]}, "id"),
+        ({"challengers": [CANARY, CANARY]}, "twice"),
         ({"challengers": [{"strategy": "a b", "regimes": {"panic": ["long"]}}]}, "strategy"),
         ({"challengers": [{"strategy": "a", "regimes": {"unknown": ["long"]}}]}, "known regime"),
         ({"cooldown_bar": 3}, "cooldown_bars"),
