@@ -2,7 +2,8 @@
 
 Guarantees: the desk clock is set at OPEN, before any fill of the instant; at CLOSE one `Instant` with all
 timeframes that close now is published, when the venue has matched every bar; a higher bar depends on its
-fine bars alone, never on when they arrived; at OPEN nothing may still be in flight, what is gets counted
+fine bars alone, never on when they arrived: while the last fine bar of an instrument is late its higher bars
+wait for it, or for the next one that comes; at OPEN nothing may still be in flight, what is gets counted
 and alarmed.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from actors.agent import DeskAgent
-from catalog.feed import CLOSE, END, MARK_TYPE, OPEN, bar_type, feed_client
+from catalog.feed import CLOSE, END, MARK_TYPE, NOTICE, OPEN, bar_type, feed_client
 from catalog.timeframes import TimeframeBuilder
 from risk.vocabulary import MINUTE_NS, Alarm, Bar, Instant
 from strategies import bus
@@ -52,6 +53,7 @@ class RouterActor(DeskAgent):
         targets = [m for builder in self._builders for m in builder.targets]
         self._step_ns = min(targets, default=0) * MINUTE_NS
         self._next_close_ns = 0
+        self._waiting = False  # whether a higher bar waits for a late fine bar
         self._started = False
         self.bars = 0
         self.instants = 0
@@ -80,6 +82,8 @@ class RouterActor(DeskAgent):
             self._publish(mark.instant)
         elif mark.phase == END:
             self._settle()
+        elif mark.phase == NOTICE:
+            self.publish_message(bus.ALARM, mark.alarm)
         if self._on_phase is not None:
             self._on_phase(mark.phase)
             if mark.phase == END:
@@ -116,10 +120,21 @@ class RouterActor(DeskAgent):
             self.bars += len(bars)
             for bar in bars:
                 self._push[bar.instrument](bar)
+        if fine.backfilled:
+            self.bars += len(fine.backfilled)
+            for bar in fine.backfilled:
+                self._push[bar.instrument](bar)
         instant = fine
-        if self._step_ns and ts >= self._next_close_ns:
-            built = [bar for builder in self._builders for bar in builder.close_until(ts)]
+        if self._step_ns and (ts >= self._next_close_ns or self._waiting):
+            silent = _silent(fine) if fine.late else frozenset()
+            built = [
+                bar
+                for builder in self._builders
+                if builder.instrument not in silent
+                for bar in builder.close_until(ts)
+            ]
             self._next_close_ns = ts - ts % self._step_ns + self._step_ns
+            self._waiting = bool(silent)
             if built:
                 instant = fine._replace(bars=_merge(fine.bars, built))
         self.first_ts = self.first_ts or ts
@@ -131,6 +146,12 @@ class RouterActor(DeskAgent):
 def _waits_for_its_entry(order: Any) -> bool:
     """Whether a stop is with the venue already, to be activated when the entry it is attached to fills."""
     return order.parent_order_id is not None and not order.is_open
+
+
+def _silent(fine: Instant) -> frozenset[str]:
+    """Return the instruments whose bar of this moment is not there."""
+    here = {bar.instrument for bars in fine.bars.values() for bar in bars if bar.ts_event == fine.ts_event}
+    return frozenset(name for name in fine.late if name not in here)
 
 
 def _merge(fine: Mapping[int, tuple[Bar, ...]], built: list[Bar]) -> dict[int, tuple[Bar, ...]]:

@@ -29,11 +29,12 @@ from nautilus_trader.model import (
     Quantity,
 )
 
-from risk.vocabulary import MINUTE_NS, Bar, Instant, InstrumentRules
+from risk.vocabulary import MINUTE_NS, Alarm, Bar, Instant, InstrumentRules
 
 OPEN: Final = 0
 CLOSE: Final = 1
 END: Final = 2
+NOTICE: Final = 3  # something the desk's record must know of the feed; no moment of the market
 
 MARK_TYPE: Final = DataType("InstantMark")
 
@@ -42,16 +43,19 @@ _FUNDING_INTERVALS_MINUTES = (480, 240, 120, 60, 1)
 
 
 class InstantMark:
-    """Custom data of the engine: the beginning or the end of an instant."""
+    """Custom data of the engine: the beginning or the end of an instant, or a notice of the feed."""
 
-    __slots__ = ("instant", "phase", "ts_event", "ts_init")
+    __slots__ = ("alarm", "instant", "phase", "ts_event", "ts_init")
 
-    def __init__(self, ts_event: int, phase: int, instant: Instant | None = None) -> None:
+    def __init__(
+        self, ts_event: int, phase: int, instant: Instant | None = None, alarm: Alarm | None = None
+    ) -> None:
         self.ts_event = ts_event
         # The engine settles funding when its time moves past the settlement: the desk decides after that.
         self.ts_init = ts_event + 1 if phase == CLOSE and instant and instant.funding else ts_event
         self.phase = phase
         self.instant = instant
+        self.alarm = alarm
 
 
 def feed_client(venue: str) -> ClientId:
@@ -62,6 +66,11 @@ def feed_client(venue: str) -> ClientId:
 def mark(ts: int, phase: int, instant: Instant | None = None) -> CustomData:
     """Return a mark as engine data."""
     return CustomData(MARK_TYPE, InstantMark(ts, phase, instant))
+
+
+def notice(alarm: Alarm) -> CustomData:
+    """Return an alarm of the feed as engine data: the router puts it on the desk's bus."""
+    return CustomData(MARK_TYPE, InstantMark(alarm.ts_event, NOTICE, alarm=alarm))
 
 
 def bar_type(instrument: str, minutes: int) -> BarType:
@@ -79,8 +88,11 @@ class EngineFeed:
         self._last: dict[str, float] = {}
         self.venue = min(rules).rpartition(".")[2]
 
-    def engine_bar(self, bar: Bar) -> EngineBar:
-        """Return the engine's bar of a fine bar (prices on the grid of the instrument)."""
+    def engine_bar(self, bar: Bar, ts_init: int) -> EngineBar:
+        """Return the engine's bar of a fine bar (prices on the grid of the instrument).
+
+        `ts_init` is the instant that brings it: later than the bar's close if the bar came late.
+        """
         price_digits, size_digits = self._digits[bar.instrument]
         return EngineBar(
             self._types[bar.instrument],
@@ -90,7 +102,7 @@ class EngineFeed:
             Price(bar.close, price_digits),
             Quantity(round(bar.volume, size_digits), size_digits),
             bar.ts_event,
-            bar.ts_event,
+            ts_init,
         )
 
     def settlement(self, instant: Instant) -> list[Any]:
@@ -115,6 +127,17 @@ class EngineFeed:
                 )
             )
         return updates
+
+
+def sequence(feed: EngineFeed, instant: Instant) -> Iterator[Any]:
+    """Yield what a live data client emits for an instant: OPEN, fine bars, funding, CLOSE."""
+    ts = instant.ts_event
+    yield mark(ts, OPEN)
+    for bars in instant.bars.values():
+        for bar in bars:
+            yield feed.engine_bar(bar, ts)
+    yield from feed.settlement(instant)
+    yield mark(ts, CLOSE, instant)
 
 
 def _interval(ts: int) -> int:

@@ -28,6 +28,12 @@ def bar_of(bars: tuple[Bar, ...], instrument: str, slot: int) -> tuple[Bar | Non
     return None, slot
 
 
+def _by_moment(bars: tuple[Bar, ...]) -> list[tuple[Bar, ...]]:
+    """Separate bars that came late from those of the moment that brought them."""
+    moments = sorted({bar.ts_event for bar in bars})
+    return [tuple(bar for bar in bars if bar.ts_event == moment) for moment in moments]
+
+
 class MarketView:
     """Latest market figures by instrument, fed by whole instants.
 
@@ -64,7 +70,7 @@ class MarketView:
         self._late: tuple[str, ...] = ()
         self._day_volume: dict[str, tuple[int, float]] = {}  # asked several times in one decision
 
-    def on_instant(self, instant: Instant) -> None:
+    def on_instant(self, instant: Instant) -> None:  # noqa: C901, PLR0912 - one pass over the instant
         """Take an instant over (hot path)."""
         ts = self.ts_event = instant.ts_event
         self._late = instant.late
@@ -74,7 +80,10 @@ class MarketView:
             bars = by_minutes.get(minutes)
             if not bars:
                 continue
-            tape.append(bars)
+            if bars[0].ts_event == bars[-1].ts_event:
+                tape.append(bars)
+            else:
+                tape.extend(_by_moment(bars))
             if self._mixed:
                 base = self._base
                 for bar in bars:

@@ -18,7 +18,7 @@ from nautilus_trader.live.providers import InstrumentProvider
 from nautilus_trader.model import CryptoPerpetual, Venue
 
 from adapters.replay.gate import InstantGate
-from catalog.feed import CLOSE, END, OPEN, EngineFeed, mark
+from catalog.feed import END, EngineFeed, mark, sequence
 from risk.vocabulary import Instant
 
 SECOND_NS = 1_000_000_000
@@ -57,22 +57,14 @@ class Replay:
                     await asyncio.sleep((instant.ts_event - last) / SECOND_NS / self.speed)
                 await self.gate.admit()
                 last, cycles = instant.ts_event, cycles + 1
-                self._emit(instant, emit)
+                for data in sequence(self.feed, instant):
+                    emit(data)
                 if self.tell is not None and cycles % TELL_EVERY == 0:
                     self.tell(last)
         except Exception as error:  # noqa: BLE001 - a task that raises is only logged by the engine
             self.failure = f"{type(error).__name__}: {error}"
         self.ended = ended
         emit(mark(last, END))
-
-    def _emit(self, instant: Instant, emit: Callable[[Any], None]) -> None:
-        emit(mark(instant.ts_event, OPEN))
-        for bars in instant.bars.values():
-            for bar in bars:
-                emit(self.feed.engine_bar(bar))
-        for update in self.feed.settlement(instant):
-            emit(update)
-        emit(mark(instant.ts_event, CLOSE, instant))
 
 
 def replay_factory(replay: Replay) -> type[DataClientFactory]:

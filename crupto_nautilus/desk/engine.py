@@ -63,7 +63,7 @@ def play(
     last, client = 0, feed_client(feed.venue)
     for chunk in in_chunks(instants, span_ns):
         opens = [mark(i.ts_event, OPEN) for i in chunk]
-        bars = [feed.engine_bar(bar) for i in chunk for group in i.bars.values() for bar in group]
+        bars = [feed.engine_bar(bar, i.ts_event) for i in chunk for group in i.bars.values() for bar in group]
         updates = [update for i in chunk for update in feed.settlement(i)]
         closes = [mark(i.ts_event, CLOSE, i) for i in chunk]
         engine.add_data(opens, client_id=client, sort=False)

@@ -39,10 +39,11 @@ class Funding(NamedTuple):
 class Instant(NamedTuple):
     """Everything that became known at one moment; the desk acts on whole instants only.
 
-    `bars` maps a timeframe in minutes (slowest first) to its bars, ordered by instrument id.  `marks` are
-    mark prices and `references` index (else spot) prices, by instrument.  `late` names instruments whose
-    expected bar is missing in this instant.  `warm_only` instants feed indicators before a start and lead
-    to no signal.
+    `bars` maps a timeframe in minutes (slowest first) to its bars, ordered by time and instrument id.
+    `marks` are mark prices and `references` index (else spot) prices, by instrument.  `late` names
+    instruments whose expected bar is missing in this instant, or came too late to act on.  `warm_only`
+    instants feed indicators before a start and lead to no signal.  `backfilled` are fine bars that came
+    after a newer one of their instrument: they complete higher timeframes and nothing else.
     """
 
     ts_event: int
@@ -53,6 +54,7 @@ class Instant(NamedTuple):
     quotes: tuple[Quote, ...] = ()
     late: tuple[str, ...] = ()
     warm_only: bool = False
+    backfilled: tuple[Bar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

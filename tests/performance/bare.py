@@ -116,7 +116,9 @@ class BareRun:
         """Run the script over the bars; return how many order commands were sent."""
         engine, feed = self._engine, self._feed
         for chunk in in_chunks(instants, span_ns):
-            bars = [feed.engine_bar(bar) for i in chunk for group in i.bars.values() for bar in group]
+            bars = [
+                feed.engine_bar(bar, i.ts_event) for i in chunk for group in i.bars.values() for bar in group
+            ]
             engine.add_data(bars, validate=False, sort=False)
             engine.sort_data()
             engine.run(streaming=True)

@@ -27,7 +27,7 @@ def bar(name: str, close: float, ts: int = MIDNIGHT, minutes: int = 5) -> Bar:
 
 
 def test_engine_bars_carry_the_values_of_the_instant_on_the_grid() -> None:
-    made = feed().engine_bar(Bar(BTC, 5, MIDNIGHT, 100.1, 101.4, 99.9, 100.0, 1.23456))
+    made = feed().engine_bar(Bar(BTC, 5, MIDNIGHT, 100.1, 101.4, 99.9, 100.0, 1.23456), MIDNIGHT)
     assert [made.open.as_double(), made.high.as_double(), made.low.as_double(), made.close.as_double()] == [
         100.1, 101.4, 99.9, 100.0,
     ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""A venue as a live feed of the desk: what arrives becomes whole instants, supervised and recorded."""
