@@ -1,0 +1,7 @@
+"""The strategy language: documents that are data, and their two evaluators."""
+
+from research.dsl.document import Document
+from research.dsl.parse import parse_document
+from research.errors import DocumentError
+
+__all__ = ["Document", "DocumentError", "parse_document"]

@@ -1,0 +1,280 @@
+"""Numeric kernels of the strategy language over whole columns.
+
+Guarantees: an output at row t is a function of rows 0..t; recursive averages follow `strategies.indicators`
+step by step, so they give the same bits; windows are summed anew at every row in a fixed order (four lanes),
+so nothing drifts and the streaming form, which calls the same window functions, agrees exactly.  Input
+holds no NaN: `vector.skipping` takes missing rows out before and puts them back after.
+
+Sums that seed an average are compensated as Python's own `sum` of floats is (Neumaier 1974).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.compiled import compiled
+
+Floats = NDArray[np.float64]
+
+
+@compiled
+def window_mean(x: Floats, first: int, n: int) -> float:
+    """Return the mean of x[first : first + n]."""
+    a = b = c = d = 0.0
+    whole = n - n % 4
+    for j in range(first, first + whole, 4):
+        a += x[j]
+        b += x[j + 1]
+        c += x[j + 2]
+        d += x[j + 3]
+    for j in range(first + whole, first + n):
+        a += x[j]
+    return ((a + b) + (c + d)) / n
+
+
+@compiled
+def window_deviation(x: Floats, first: int, n: int, mean: float) -> float:
+    """Return the population standard deviation of x[first : first + n] around its mean."""
+    a = b = c = d = 0.0
+    whole = n - n % 4
+    for j in range(first, first + whole, 4):
+        a += (x[j] - mean) * (x[j] - mean)
+        b += (x[j + 1] - mean) * (x[j + 1] - mean)
+        c += (x[j + 2] - mean) * (x[j + 2] - mean)
+        d += (x[j + 3] - mean) * (x[j + 3] - mean)
+    for j in range(first + whole, first + n):
+        a += (x[j] - mean) * (x[j] - mean)
+    return math.sqrt(((a + b) + (c + d)) / n)
+
+
+@compiled
+def python_sum(x: Floats, first: int, last: int) -> float:
+    """Return sum(x[first:last]) to the bit that Python's `sum` gives."""
+    total, lost = 0.0, 0.0
+    for j in range(first, last):
+        value = x[j]
+        new = total + value
+        if abs(total) >= abs(value):
+            lost += (total - new) + value
+        else:
+            lost += (value - new) + total
+        total = new
+    return total + lost if lost != 0.0 and math.isfinite(lost) else total
+
+
+@compiled
+def sma(x: Floats, n: int) -> Floats:
+    """Return the mean of the last n values."""
+    out = np.full(len(x), np.nan)
+    for t in range(n - 1, len(x)):
+        out[t] = window_mean(x, t - n + 1, n)
+    return out
+
+
+@compiled
+def std(x: Floats, n: int) -> Floats:
+    """Return the population standard deviation of the last n values."""
+    out = np.full(len(x), np.nan)
+    for t in range(n - 1, len(x)):
+        first = t - n + 1
+        out[t] = window_deviation(x, first, n, window_mean(x, first, n))
+    return out
+
+
+@compiled
+def zscore(x: Floats, n: int) -> Floats:
+    """Return (x - mean) / deviation of the last n values; missing where the deviation is 0."""
+    out = np.full(len(x), np.nan)
+    for t in range(n - 1, len(x)):
+        first = t - n + 1
+        mean = window_mean(x, first, n)
+        deviation = window_deviation(x, first, n, mean)
+        if deviation > 0.0:
+            out[t] = (x[t] - mean) / deviation
+    return out
+
+
+@compiled
+def ema(x: Floats, n: int) -> Floats:
+    """Return the exponential mean as `strategies.indicators.moving_averages.Ema` does."""
+    out = np.full(len(x), np.nan)
+    if len(x) < n:
+        return out
+    alpha = 2.0 / (n + 1)
+    value = python_sum(x, 0, n) / n
+    out[n - 1] = value
+    for t in range(n, len(x)):
+        value = value + alpha * (x[t] - value)
+        out[t] = value
+    return out
+
+
+@compiled
+def highest(x: Floats, n: int) -> Floats:
+    """Return the largest of the last n values (a queue of candidates whose values fall)."""
+    out = np.full(len(x), np.nan)
+    queue = np.empty(len(x), np.int64)
+    head, tail = 0, 0
+    for t in range(len(x)):
+        while tail > head and x[queue[tail - 1]] <= x[t]:
+            tail -= 1
+        queue[tail] = t
+        tail += 1
+        if queue[head] <= t - n:
+            head += 1
+        if t >= n - 1:
+            out[t] = x[queue[head]]
+    return out
+
+
+@compiled
+def lowest(x: Floats, n: int) -> Floats:
+    """Return the smallest of the last n values."""
+    return -highest(-x, n)
+
+
+@compiled
+def rank(x: Floats, n: int) -> Floats:
+    """Return the share of the n values before that are smaller."""
+    out = np.full(len(x), np.nan)
+    for t in range(n, len(x)):
+        value, smaller = x[t], 0
+        for j in range(t - n, t):
+            smaller += x[j] < value
+        out[t] = smaller / n
+    return out
+
+
+@compiled
+def quantile(x: Floats, n: int, q: float) -> Floats:
+    """Return the q-quantile of the n values before, interpolated as numpy does."""
+    out = np.full(len(x), np.nan)
+    if len(x) <= n:
+        return out
+    ordered = np.sort(x[:n])
+    place = (n - 1) * q
+    index = int(place)
+    part = place - index
+    for t in range(n, len(x)):
+        low = ordered[index]
+        if part == 0.0:
+            out[t] = low
+        else:
+            high = ordered[index + 1]
+            out[t] = high - (high - low) * (1.0 - part) if part >= 0.5 else low + (high - low) * part
+        # Replace the oldest value by the newest, moving only what lies between the two.
+        new = x[t]
+        at = np.searchsorted(ordered, x[t - n])
+        while at + 1 < n and ordered[at + 1] < new:
+            ordered[at] = ordered[at + 1]
+            at += 1
+        while at > 0 and ordered[at - 1] > new:
+            ordered[at] = ordered[at - 1]
+            at -= 1
+        ordered[at] = new
+    return out
+
+
+@compiled
+def median(x: Floats, n: int) -> Floats:
+    """Return the median of the n values before, as `SortedWindow.median` does."""
+    out = np.full(len(x), np.nan)
+    if len(x) <= n:
+        return out
+    ordered = np.sort(x[:n])
+    half = n // 2
+    for t in range(n, len(x)):
+        out[t] = ordered[half] if n % 2 else (ordered[half - 1] + ordered[half]) / 2.0
+        new = x[t]
+        at = np.searchsorted(ordered, x[t - n])
+        while at + 1 < n and ordered[at + 1] < new:
+            ordered[at] = ordered[at + 1]
+            at += 1
+        while at > 0 and ordered[at - 1] > new:
+            ordered[at] = ordered[at - 1]
+            at -= 1
+        ordered[at] = new
+    return out
+
+
+@compiled
+def rsi(x: Floats, n: int) -> Floats:
+    """Return RSI as `strategies.indicators.rsi.Rsi` does."""
+    out = np.full(len(x), np.nan)
+    if len(x) <= n:
+        return out
+    seeds = np.empty(n)
+    for j in range(n):
+        seeds[j] = x[j + 1] - x[j]
+    gain = python_sum(seeds[seeds > 0.0], 0, int((seeds > 0.0).sum())) / n
+    loss = -python_sum(seeds[seeds < 0.0], 0, int((seeds < 0.0).sum())) / n
+    for t in range(n, len(x)):
+        if t > n:
+            change = x[t] - x[t - 1]
+            gain, loss = gain * (n - 1), loss * (n - 1)
+            if change > 0.0:
+                gain += change
+            else:
+                loss -= change
+            gain, loss = gain / n, loss / n
+        if loss > 0.0:
+            out[t] = 100.0 * gain / (gain + loss)
+        else:
+            out[t] = 100.0 if gain > 0.0 else 50.0
+    return out
+
+
+@compiled
+def wilder(x: Floats, n: int) -> Floats:
+    """Return Wilder's mean as `strategies.indicators.wilder.WilderMean` does."""
+    out = np.full(len(x), np.nan)
+    if len(x) < n:
+        return out
+    value = python_sum(x, 0, n) / n
+    out[n - 1] = value
+    for t in range(n, len(x)):
+        value = (value * (n - 1) + x[t]) / n
+        out[t] = value
+    return out
+
+
+@compiled
+def true_range(high: Floats, low: Floats, close: Floats) -> Floats:
+    """Return the true range of every bar; that of the first is high - low."""
+    out = np.empty(len(high))
+    for t in range(len(high)):
+        before = close[t - 1] if t > 0 else low[t]
+        if low[t] <= before <= high[t]:
+            out[t] = high[t] - low[t]
+        elif before > high[t]:
+            out[t] = before - low[t]
+        else:
+            out[t] = high[t] - before
+    return out
+
+
+@compiled
+def directional_index(high: Floats, low: Floats, n: int) -> Floats:
+    """Return ADX as `strategies.indicators.wilder.Adx` does."""
+    size = len(high)
+    out = np.full(size, np.nan)
+    if size < 2 * n:
+        return out
+    plus, minus = np.zeros(size - 1), np.zeros(size - 1)
+    for t in range(1, size):
+        up, down = high[t] - high[t - 1], low[t - 1] - low[t]
+        if up > down:
+            if up > 0.0:
+                plus[t - 1] = up
+        elif down > up and down > 0.0:
+            minus[t - 1] = down
+    plus, minus = wilder(plus, n), wilder(minus, n)
+    moves = np.empty(size - n)
+    for t in range(n, size):
+        total = plus[t - 1] + minus[t - 1]
+        moves[t - n] = 100.0 * abs(plus[t - 1] - minus[t - 1]) / total if total > 0.0 else 0.0
+    out[n:] = wilder(moves, n)
+    return out
