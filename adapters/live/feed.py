@@ -16,8 +16,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from adapters.live.clock import FeedClock, WallClock
+from adapters.live.gate import InstantGate
 from adapters.live.health import FeedHealth, Restarts
-from adapters.replay.gate import InstantGate
+from adapters.live.stopwatch import Stopwatch
 from catalog.arrivals import Gap
 from catalog.assembler import InstantAssembler
 from catalog.feed import CLOSE, END, EngineFeed, mark, notice, sequence
@@ -60,9 +61,11 @@ class InstantFeed:
         clock: FeedClock | None = None,
         give_up_s: float = GIVE_UP_S,
         restarts: Restarts | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self.assembler, self.engine_feed = assembler, engine_feed
         self.gate = InstantGate(ACKNOWLEDGEMENT_WINDOW)
+        self.stopwatch = stopwatch or Stopwatch()
         self.failure = ""
         self.ended = ""
         self.connected = False
@@ -74,7 +77,6 @@ class InstantFeed:
         self._spawn: Spawn | None = None
         self._heard: dict[str, int] = {}
         self._heard_bar_ns = 0
-        self._sent = self._handled = 0
         self._last_error = ""
         self._filling = False
         self._asked: dict[Gap, int] = {}
@@ -112,7 +114,7 @@ class InstantFeed:
     def on_phase(self, phase: int) -> None:
         """Take note that the desk has handled a mark."""
         if phase == CLOSE:
-            self._handled += 1
+            self.stopwatch.handled()
             self.gate.passed()
 
     # --- what arrives --------------------------------------------------------------------------------------
@@ -160,7 +162,7 @@ class InstantFeed:
             bar_age_s={n: _age_s(now, assembler.last_bar.get(n)) for n in names},
             missing_bars=sum(gap.bars for gap in assembler.gaps()),
             restarts=self._restarts.total,
-            backlog=self._sent - self._handled,
+            backlog=self.gate.backlog,
             last_error=self._last_error,
             failure=self.failure,
         )
@@ -174,9 +176,10 @@ class InstantFeed:
         if self._emit is None or self.ended:
             return
         for instant in instants:
+            self.gate.sent()
+            self.stopwatch.sent(instant.ts_event)
             for data in sequence(self.engine_feed, instant):
                 self._emit(data)
-            self._sent += 1
             if self._tap is not None:
                 self._tap(instant)
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nautilus_trader.live.clients import DataClientFactory, MarketDataClient
 from nautilus_trader.live.providers import InstrumentProvider
 from nautilus_trader.model import CryptoPerpetual, Venue
 
-from adapters.replay.gate import InstantGate
+from adapters.live.gate import InstantGate
+from adapters.live.stopwatch import Stopwatch
 from catalog.feed import END, EngineFeed, mark, sequence
 from risk.vocabulary import Instant
 
@@ -34,6 +35,7 @@ class Replay:
     instruments: tuple[CryptoPerpetual, ...]
     gate: InstantGate
     speed: float = 0.0  # 0: as fast as the desk allows
+    stopwatch: Stopwatch = field(default_factory=lambda: Stopwatch(ahead=True))
     max_seconds: float | None = None  # wall time
     max_cycles: int | None = None  # instants
     tell: Callable[[int], None] | None = None  # progress: the moment just emitted
@@ -57,6 +59,7 @@ class Replay:
                     await asyncio.sleep((instant.ts_event - last) / SECOND_NS / self.speed)
                 await self.gate.admit()
                 last, cycles = instant.ts_event, cycles + 1
+                self.stopwatch.sent(last)
                 for data in sequence(self.feed, instant):
                     emit(data)
                 if self.tell is not None and cycles % TELL_EVERY == 0:

@@ -12,8 +12,9 @@ from nautilus_trader.adapters.sandbox import SandboxExecutionClientConfig, Sandb
 from nautilus_trader.live import DataClientConfig
 from nautilus_trader.model import Venue as EngineVenue
 
+from adapters.live.gate import InstantGate
+from adapters.live.stopwatch import Stopwatch
 from adapters.replay.client import Replay, replay_factory
-from adapters.replay.gate import InstantGate
 from adapters.simulated import DeskFeeModel, perpetual, venue_arguments
 from catalog.feed import CLOSE, EngineFeed
 from catalog.instants import run_instants
@@ -35,6 +36,10 @@ class Feed(Protocol):
     @property
     def ended(self) -> str:
         """Why the feed came to its end; empty while it goes on."""
+
+    @property
+    def stopwatch(self) -> Stopwatch:
+        """When each instant was handed to the node."""
 
     def on_phase(self, phase: int) -> None:
         """The desk has handled a mark of that phase (node's thread)."""
@@ -67,6 +72,7 @@ class ReplayFeed:
             ),
             gate=self._gate,
             speed=options.speed,
+            stopwatch=Stopwatch(ahead=options.speed == 0.0),
             max_seconds=options.max_seconds,
             max_cycles=options.max_cycles,
             tell=_progress(options, window.start_ns, window.end_ns),
@@ -82,9 +88,15 @@ class ReplayFeed:
         """Why the replay came to its end."""
         return self.replay.ended
 
+    @property
+    def stopwatch(self) -> Stopwatch:
+        """When each instant was handed to the node."""
+        return self.replay.stopwatch
+
     def on_phase(self, phase: int) -> None:
         """Let the next instant go when one is done."""
         if phase == CLOSE:
+            self.replay.stopwatch.handled()
             self._gate.passed()
 
     def add_to(self, builder: Any) -> Any:

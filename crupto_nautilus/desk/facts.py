@@ -5,9 +5,10 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,8 +61,12 @@ def run_facts(
     mode: str = "backtest",
     exit_reason: str = "completed",
     notes: Sequence[str] = (),
+    measured: Mapping[str, Any] | None = None,
 ) -> RunFacts:
-    """Return what `run.json` of a finished run holds; `notes` are added to what the run itself notes."""
+    """Return what `run.json` of a finished run holds; `notes` are added to what the run itself notes.
+
+    `measured` are figures of a live node that no table holds: latency, health of the feed.
+    """
     catalog, choice = prepared.catalog, prepared.choice
     config, window = options.config, choice.window
     notes = list(notes)
@@ -98,6 +103,7 @@ def run_facts(
         bars_processed=desk.router.bars,
         virtual_asset=virtual.asset if virtual.enabled else "",
         notes=tuple(notes),
+        measured=dict(measured or {}),
     )
 
 

@@ -19,7 +19,9 @@ from adapters.simulated import ORDER_RATE
 from crupto_nautilus.desk.assembly import Desk
 from crupto_nautilus.desk.edges import FEEDS, VENUES, Feed, Venue
 from crupto_nautilus.desk.facts import run_facts
+from crupto_nautilus.desk.housekeeping import Housekeeping
 from crupto_nautilus.desk.journalling import CollectedJournal
+from crupto_nautilus.desk.latency import Latency
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.outcome import DeskRun, account_balance, check_run, finish
 from crupto_nautilus.desk.plan import make_plan, prepare
@@ -57,7 +59,7 @@ def run_paper(options: PaperOptions, services: Sequence[RunService] = ()) -> Pat
         ending = RunEnding()
         context = PaperContext(options, prepared, plan, desk, recording, feed, node, writer.path, ending)
         started = time.process_time()
-        with running(services, context) as failures:
+        with running((Housekeeping(), Latency(), *services), context) as failures:
             ending.bind(node.handle().stop)
             node.run()
         cpu = time.process_time() - started
@@ -75,6 +77,7 @@ def run_paper(options: PaperOptions, services: Sequence[RunService] = ()) -> Pat
             mode="paper",
             exit_reason=ending.reason or feed.ended or "interrupted",
             notes=context.notes,
+            measured=context.measured,
         )
         path = finish(writer, prepared, run, facts, options, journal)
     if failures:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from nautilus_trader.live import LiveNode
@@ -65,6 +65,7 @@ class PaperContext:
     folder: Path  # the run's folder while it runs; it gets its final name at the end
     ending: RunEnding
     notes: list[str] = field(default_factory=list)  # go into run.json
+    measured: dict[str, Any] = field(default_factory=dict)  # figures of the node itself, into the summary
 
 
 class RunService(Protocol):

@@ -75,6 +75,7 @@ class RunFacts:
     bars_processed: int = 0
     virtual_asset: str = ""
     notes: tuple[str, ...] = ()
+    measured: dict[str, Any] = field(default_factory=dict)  # of a live node: latency, feed
     challenger: dict[str, Any] = field(default_factory=dict)  # of a shadow run: its entry in the enable map
 
     @property

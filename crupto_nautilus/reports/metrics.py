@@ -118,6 +118,8 @@ def _whole(folder: RunFolder, ledger: Ledger) -> dict[str, Any]:
         "bars_processed": facts.bars_processed,
         "wall_seconds": wall,
         "bars_per_second": facts.bars_processed / wall if wall else None,
+        "latency": facts.measured.get("latency"),
+        "feed": facts.measured.get("feed"),
     }
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from adapters.replay.gate import InstantGate
+from adapters.live.gate import InstantGate
 
 
 def test_the_feed_waits_when_the_window_is_full_and_goes_on_when_the_desk_is_done() -> None:

@@ -1,4 +1,4 @@
-"""Back-pressure between the replay and the desk: how many instants may be on their way at once.
+"""Back-pressure between a feed and the desk: how many instants may be on their way at once.
 
 Guarantee: without venue latency the node drains order events and commands before the next piece of data, so
 a fill always reaches its strategy before the next instant; the gate only bounds what waits in the queues.
@@ -20,9 +20,18 @@ class InstantGate:
         self._done = 0
         self._room: asyncio.Event | None = None
 
+    @property
+    def backlog(self) -> int:
+        """Instants that were sent and that the desk has not finished."""
+        return self._sent - self._done
+
     def open(self) -> None:
         """Bind the gate to the running event loop; called on the loop's thread."""
         self._room = asyncio.Event()
+
+    def sent(self) -> None:
+        """Count an instant that goes out, whether there is room or not: a live venue does not wait."""
+        self._sent += 1
 
     def passed(self) -> None:
         """Say that the desk has finished an instant (called on the node's thread)."""
@@ -30,12 +39,16 @@ class InstantGate:
         if self._room is not None:
             self._room.set()
 
-    async def admit(self) -> None:
-        """Wait until one more instant may be sent."""
-        self._sent += 1
+    async def room(self) -> None:
+        """Wait until no more than `window` instants are on their way."""
         room = self._room
         if room is None:
             raise RuntimeError("the gate was not opened")
         while self._sent - self._done > self._window:
             room.clear()
             await room.wait()
+
+    async def admit(self) -> None:
+        """Wait until one more instant may be sent, and count it."""
+        self._sent += 1
+        await self.room()
