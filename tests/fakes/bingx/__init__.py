@@ -1,0 +1,1 @@
+"""A BingX USDT-M swap exchange on loopback: REST, gzip WebSocket, a matching engine, faults on order."""
