@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from operator import truediv
 from typing import Any
 
 from actors.enable_map import EnableMap
+from risk.market import bar_of
 from risk.vocabulary import MINUTE_NS, Bar, MandateRow, RefusalReason, RegimeLabel, Trade
 
 RETURN_BARS = 20
@@ -107,11 +108,14 @@ class ScoreBook:
     def _closes(self, instrument: str, minutes: int) -> list[float]:
         """Return the last closes of an instrument, newest last, at most what a score needs."""
         found: list[float] = []
+        slot = 0
         for group in reversed(self._tapes.get(minutes, ())):
-            for bar in group:
-                if bar.instrument == instrument:
+            if slot < len(group) and group[slot][0] == instrument:  # where it was before: nearly always
+                found.append(group[slot][6])
+            else:
+                bar, slot = bar_of(group, instrument, slot)
+                if bar is not None:
                     found.append(bar.close)
-                    break
             if len(found) > VOLATILITY_BARS:
                 break
         return found[::-1]
@@ -131,9 +135,9 @@ class ScoreBook:
         prices = self._closes(key[1], minutes)
         if len(prices) <= VOLATILITY_BARS:
             return None
-        returns = [math.log(b / a) for a, b in pairwise(prices)]
+        returns = list(map(math.log, map(truediv, prices[1:], prices)))
         mean = sum(returns) / len(returns)
-        volatility = math.sqrt(sum((r - mean) ** 2 for r in returns) / len(returns))
+        volatility = math.sqrt(sum([(r - mean) ** 2 for r in returns]) / len(returns))
         change = prices[-1] / prices[-1 - RETURN_BARS] - 1.0
         return heuristic_score(change, volatility, mean_reverting)
 

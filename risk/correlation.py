@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from operator import truediv
 from typing import Any
 
 import numpy as np
@@ -34,15 +35,24 @@ def pair_of(a: str, b: str) -> Pair:
 
 def pearson(x: _Floats, y: _Floats) -> float | None:
     """Return Pearson's correlation of two samples of equal length, None if one does not vary."""
+    return _pearson(x, y, _moments(x), _moments(y))
+
+
+def _moments(x: _Floats) -> tuple[float, float]:
+    """Return the sum of a sample, and of its squared distances from the mean."""
     count = len(x)
     ones = np.ones(count) if count != len(_ONES) else _ONES
-    sum_x, sum_y = float(x.dot(ones)), float(y.dot(ones))
+    total = float(x.dot(ones))
     # Means of log returns are far below their spread, so this form loses no digits that matter.
-    variance_x = float(x.dot(x)) - sum_x * sum_x / count
-    variance_y = float(y.dot(y)) - sum_y * sum_y / count
+    return total, float(x.dot(x)) - total * total / count
+
+
+def _pearson(x: _Floats, y: _Floats, of_x: tuple[float, float], of_y: tuple[float, float]) -> float | None:
+    sum_x, variance_x = of_x
+    sum_y, variance_y = of_y
     if not (variance_x > _NO_VARIANCE and variance_y > _NO_VARIANCE):
         return None
-    value = (float(x.dot(y)) - sum_x * sum_y / count) / math.sqrt(variance_x * variance_y)
+    value = (float(x.dot(y)) - sum_x * sum_y / len(x)) / math.sqrt(variance_x * variance_y)
     return max(-1.0, min(1.0, value)) if math.isfinite(value) else None
 
 
@@ -58,43 +68,67 @@ class _Returns:
 
     """
 
-    __slots__ = ("_close", "_end", "_returns", "_slot", "_stamps", "_step", "_window", "last_ts", "run")
+    __slots__ = (
+        "_close", "_end", "_moments", "_returns", "_slot", "_stamps", "_step", "_window", "last_ts", "run",
+    )  # fmt: skip
 
     def __init__(self, minutes: int, window: int) -> None:
         self._step, self._window = minutes * MINUTE_NS, window
         self._stamps: _Stamps = np.empty(4 * window, dtype=np.int64)
         self._returns: _Floats = np.empty(4 * window, dtype=np.float64)
         self._end = 0
+        self._moments: tuple[float, float] | None = None
         self._close, self._slot = 0.0, 0
         self.last_ts, self.run = 0, 0
 
     def catch_up(self, tape: deque[tuple[Bar, ...]], instrument: str) -> None:
         """Take over the bars that came since the last call; a return needs two bars in a row."""
         fresh: list[Bar] = []
-        last = self.last_ts
+        last, slot = self.last_ts, self._slot
         for bars in reversed(tape):
             if bars[0][2] <= last:
                 break
-            bar, self._slot = bar_of(bars, instrument, self._slot)
+            if slot < len(bars) and bars[slot][0] == instrument:  # where it was last time: nearly always
+                fresh.append(bars[slot])
+                continue
+            bar, slot = bar_of(bars, instrument, slot)
             if bar is not None:
                 fresh.append(bar)
-        for bar in reversed(fresh):
-            ts, close = bar.ts_event, bar.close
-            if ts - self.last_ts == self._step and close > 0.0 and self._close > 0.0:
-                self._append(ts, math.log(close / self._close))
+        if not fresh:
+            return
+        fresh.reverse()
+        self._slot = slot
+        stamps = [last, *[bar[2] for bar in fresh]]
+        closes = [self._close, *[bar[6] for bar in fresh]]
+        self.last_ts, self._close = stamps[-1], closes[-1]
+        if stamps[-1] - last == self._step * len(fresh) and min(closes) > 0.0:
+            self._append(stamps[1:], list(map(math.log, map(truediv, closes[1:], closes))))
+            self.run += len(fresh)
+        else:
+            self._append_in_a_row(stamps, closes)
+
+    def _append_in_a_row(self, stamps: list[int], closes: list[float]) -> None:
+        """Append the returns of bars that follow each other; a hole begins a new run."""
+        kept_stamps, kept = [], []
+        for k in range(1, len(stamps)):
+            if stamps[k] - stamps[k - 1] == self._step and closes[k] > 0.0 and closes[k - 1] > 0.0:
+                kept_stamps.append(stamps[k])
+                kept.append(math.log(closes[k] / closes[k - 1]))
                 self.run += 1
             else:
                 self.run = 0
-            self.last_ts, self._close = ts, close
+        self._append(kept_stamps, kept)
 
-    def _append(self, ts: int, value: float) -> None:
-        if self._end == len(self._stamps):
+    def _append(self, stamps: list[int], values: list[float]) -> None:
+        count, end = len(values), self._end
+        if end + count > len(self._stamps):
             kept = self._window
-            self._stamps[:kept] = self._stamps[-kept:]
-            self._returns[:kept] = self._returns[-kept:]
-            self._end = kept
-        self._stamps[self._end], self._returns[self._end] = ts, value
-        self._end += 1
+            self._stamps[:kept] = self._stamps[end - kept : end]
+            self._returns[:kept] = self._returns[end - kept : end]
+            end = kept
+        self._stamps[end : end + count], self._returns[end : end + count] = stamps, values
+        self._end = end + count
+        self._moments = None
 
     def fills_window(self, now: int) -> bool:
         """Say whether the window that ends at `now` is full, without a hole."""
@@ -103,6 +137,13 @@ class _Returns:
     def newest(self) -> _Floats:
         """Return the newest window of returns, whatever their stamps."""
         return self._returns[self._end - self._window : self._end]
+
+    def moments(self) -> tuple[float, float]:
+        """Return `_moments` of the newest window; worked out once a bar, however many pairs ask."""
+        found = self._moments
+        if found is None:
+            found = self._moments = _moments(self.newest())
+        return found
 
     def window(self, now: int) -> tuple[_Stamps, _Floats]:
         """Return stamps and returns of the window of bars that ends at `now`."""
@@ -187,20 +228,14 @@ class CorrelationBook:
         for minutes, tape in self._tapes.items():
             if len(tape) <= self._minimum:
                 continue
-            x, y = self._common(self._series_of(minutes, a), self._series_of(minutes, b))
+            one, other = self._series_of(minutes, a), self._series_of(minutes, b)
+            now = self._now
+            if one.last_ts == other.last_ts and one.fills_window(now) and other.fills_window(now):
+                return _pearson(one.newest(), other.newest(), one.moments(), other.moments())
+            x, y = _common(one.window(now), other.window(now))
             if len(x) >= self._minimum:
                 return pearson(x, y)
         return None
-
-    def _common(self, one: _Returns, other: _Returns) -> tuple[_Floats, _Floats]:
-        """Return the returns of the window that both have."""
-        now = self._now
-        if one.last_ts == other.last_ts and one.fills_window(now) and other.fills_window(now):
-            return one.newest(), other.newest()
-        stamps_one, x = one.window(now)
-        stamps_other, y = other.window(now)
-        _, at, at_other = np.intersect1d(stamps_one, stamps_other, assume_unique=True, return_indices=True)
-        return x[at], y[at_other]
 
     def _series_of(self, minutes: int, instrument: str) -> _Returns:
         key = (minutes, instrument)
@@ -221,3 +256,9 @@ class CorrelationBook:
         """Take over what `state` returned."""
         self._stored = {(a, b): (int(ts), float(value)) for a, b, ts, value in state["stored"]}
         self._asked = {(a, b): int(ts) for a, b, ts in state["asked"]}
+
+
+def _common(one: tuple[_Stamps, _Floats], other: tuple[_Stamps, _Floats]) -> tuple[_Floats, _Floats]:
+    """Return the returns that two windows both have, by their stamps."""
+    _, at, at_other = np.intersect1d(one[0], other[0], assume_unique=True, return_indices=True)
+    return one[1][at], other[1][at_other]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from risk.books import Books
@@ -182,7 +181,7 @@ class RiskDesk:
         self._sample(fill.ts_event, self.risk_equity)
         self._recompute(fill.ts_event)
         if trade is not None and self.virtual_asset and not trade.virtual_asset:
-            return replace(trade, virtual_asset=self.virtual_asset)
+            return trade._replace(virtual_asset=self.virtual_asset)
         return trade
 
     def on_protection(self, protection: Protection) -> None:

@@ -152,11 +152,14 @@ class MarketView:
         oldest = self.ts_event - DAY_NS
         slot, values = 0, []
         for bars in reversed(self._tapes[minutes]):
-            if bars[0].ts_event <= oldest:
+            if bars[0][2] <= oldest:
                 break
-            bar, slot = bar_of(bars, instrument, slot)
+            if slot < len(bars) and bars[slot][0] == instrument:  # where it was before: nearly always
+                bar: Bar | None = bars[slot]
+            else:
+                bar, slot = bar_of(bars, instrument, slot)
             if bar is not None:
-                values.append(bar.volume * bar.close)
+                values.append(bar[7] * bar[6])
         total = math.fsum(values)
         self._day_volume[instrument] = (self.ts_event, total)
         return total

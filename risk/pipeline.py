@@ -71,7 +71,7 @@ CONTROLS: tuple[Control, ...] = (
 def first_refusal(context: DecisionContext, controls: tuple[Control, ...] = CONTROLS) -> Refused | None:
     """Return the first refusal in the order of the controls, or None if all agree."""
     for control in controls:
-        refused = control.validate(context)
-        if refused is not None:
-            return refused
+        finding = control.finding(context)
+        if finding is not None:
+            return Refused(context.ts, context.signal, control.reason, finding)
     return None

@@ -7,7 +7,6 @@ liquidation price of the isolated position.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import NamedTuple
 
 from risk.positions import liquidation_price
@@ -55,10 +54,8 @@ def with_planned_stops(signal: Signal, settings: RiskSettings) -> Signal:
     if planned.stop is None:
         return signal
     has_way_out = bool(exits.targets_r) or exits.target_price is not None or exits.trail_atr is not None
-    return replace(
-        signal,
-        exits=replace(
-            exits,
+    return signal._replace(
+        exits=exits._replace(
             stop_distance=abs(signal.reference_price - planned.stop),
             target_price=exits.target_price if has_way_out else planned.take,
         ),

@@ -12,7 +12,7 @@ from risk.costs import cost_refusal
 from risk.proposal import cap_text, exhausted
 from risk.rounding import floor_quantity
 from risk.stops import stop_problem
-from risk.vocabulary import InstrumentRules, RefusalReason, Refused, side_name
+from risk.vocabulary import InstrumentRules, RefusalReason, side_name
 
 _NOISE = 1e-9
 
@@ -117,24 +117,19 @@ class SizeLimit(Control):
     """
 
     def __init__(self, reason: RefusalReason) -> None:
-        self.limit = reason
+        self.reason = reason
 
     def finding(self, context: DecisionContext) -> str | None:
         """Look up the limit's step in the size."""
         found, rules = context.proposal, context.rules_checked
         for step in found.steps:
-            if step.reason is not self.limit or not step.binds:
+            if step.reason is not self.reason or not step.binds:
                 continue
             if not context.settings.shrink_to_fit:
                 return f"{step.text}; quantity {step.before:.8g} does not fit and shrink_to_fit is false"
             if floor_quantity(step.after, rules.step, rules.size_digits) < found.minimum:
                 return f"{step.text}; quantity {step.after:.8g} left < {_minimum_text(found.minimum, rules)}"
         return None
-
-    def validate(self, context: DecisionContext) -> Refused | None:
-        """Refuse with the limit's own reason, or return None."""
-        finding = self.finding(context)
-        return None if finding is None else Refused(context.ts, context.signal, self.limit, finding)
 
 
 class NetLimit(SizeLimit):

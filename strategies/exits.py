@@ -231,7 +231,7 @@ class ExitMachine:
 
     def state(self) -> dict[str, Any]:
         """Return a JSON-able state."""
-        return asdict(self)
+        return {**asdict(self), "spec": self.spec._asdict()}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> ExitMachine:

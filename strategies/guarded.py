@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from risk.vocabulary import Alarm
 from strategies import bus
@@ -20,10 +20,13 @@ HANDLER_ERROR = "handler_error"
 def guarded[**P, R](handler: Callable[P, R]) -> Callable[P, R | None]:
     """Wrap a method of a component that has `publish_message`, `desk_clock` and `log`."""
 
+    call: Callable[..., R] = handler
+
     @functools.wraps(handler)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R | None:
+    def wrapped(*args: Any) -> R | None:
+        # Handlers get at most one message, by position; no keywords, since this runs a dozen times a signal.
         try:
-            return handler(*args, **kwargs)
+            return call(*args)
         except Exception as error:  # noqa: BLE001 - any failure must reach the bus; the engine would swallow it
             component: Any = args[0]
             subject = f"{type(component).__name__}.{handler.__name__}"
@@ -35,4 +38,4 @@ def guarded[**P, R](handler: Callable[P, R]) -> Callable[P, R | None]:
                 )
             return None
 
-    return wrapped
+    return cast("Callable[P, R | None]", wrapped)

@@ -10,9 +10,10 @@ import base64
 import hashlib
 
 ID_LENGTH = 32
+_BYTES = ID_LENGTH * 5 // 8  # base32 has five bits a character: no padding
 
 
 def client_order_id(run_id: str, trace_id: str, role: str, attempt: int) -> str:
     """Return the client order id of one intent."""
     digest = hashlib.sha256(f"{run_id}|{trace_id}|{role}|{attempt}".encode()).digest()
-    return base64.b32encode(digest).decode().lower().rstrip("=")[:ID_LENGTH]
+    return base64.b32encode(digest[:_BYTES]).decode().lower()

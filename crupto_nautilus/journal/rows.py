@@ -154,6 +154,15 @@ class _Decision:
         )
 
 
+def _named(value: Any) -> Any:
+    """Return a message as JSON-able values with the names of its fields, also of the messages inside it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _named(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(value, "_asdict"):  # a named tuple
+        return {name: _named(item) for name, item in value._asdict().items()}
+    return [_named(item) for item in value] if isinstance(value, tuple | list) else value
+
+
 class _Event:
     """A message without a table of its own, as JSON with the fields by which one looks for it."""
 
@@ -165,7 +174,7 @@ class _Event:
         return (
             *(run_id, int(message.ts_event), self._kind),
             *who,
-            json_text(dataclasses.asdict(message)),
+            json_text(_named(message)),
         )
 
 

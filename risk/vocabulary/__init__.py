@@ -1,6 +1,6 @@
 """The words of the desk: every value that crosses a room's border, with no engine type in it.
 
-Guarantees: values are immutable (NamedTuples on the per-bar path, frozen dataclasses elsewhere); every
+Guarantees: values are immutable (NamedTuples wherever many are made, frozen dataclasses elsewhere); every
 timestamp is desk time in nanoseconds UTC (`ts_event`); money is USDT, prices are quote per base coin,
 quantities are base coins; `side` is +1 (long) or -1 (short).  A refusal is a value, never an exception.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from risk.vocabulary.basics import RefusalReason
 
@@ -34,8 +35,7 @@ _REGIME_CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Regime:
+class Regime(NamedTuple):
     """The label in force for one instrument after hysteresis; published when it changes."""
 
     ts_event: int
@@ -45,8 +45,7 @@ class Regime:
     features: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MandateRow:
+class MandateRow(NamedTuple):
     """What one strategy may do on one instrument; `blocked_until_ns` is exclusive (0: not blocked)."""
 
     strategy: str
@@ -59,8 +58,7 @@ class MandateRow:
     cooldown_until_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Mandate:
+class Mandate(NamedTuple):
     """The selection for one instrument in its present regime."""
 
     ts_event: int

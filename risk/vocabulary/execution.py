@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -17,8 +16,7 @@ class Role(StrEnum):
     EXIT = "exit"  # time stop, condition, flatten, liquidation: the reason is in the order event
 
 
-@dataclass(frozen=True, slots=True)
-class OrderEvent:
+class OrderEvent(NamedTuple):
     """One step in the life of an order: `action` is submit, modify, cancel or what the venue answered."""
 
     ts_event: int
@@ -37,8 +35,7 @@ class OrderEvent:
     virtual_asset: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(NamedTuple):
     """One execution; `fee` and `slippage_usd` are positive costs.
 
     `liquidation_usd` is the difference between the loss at `price` and the isolated margin where the venue
@@ -69,8 +66,7 @@ class Fill:
         return self.fee + self.slippage_usd - self.liquidation_usd
 
 
-@dataclass(frozen=True, slots=True)
-class Protection:
+class Protection(NamedTuple):
     """The working stop of a position (price 0: none works)."""
 
     ts_event: int
@@ -81,8 +77,7 @@ class Protection:
     quantity: float
 
 
-@dataclass(frozen=True, slots=True)
-class EntryDone:
+class EntryDone(NamedTuple):
     """The entry is over: filled, part filled, or nothing came of it (`filled` 0)."""
 
     ts_event: int
@@ -94,8 +89,7 @@ class EntryDone:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(NamedTuple):
     """A closed position, from first entry fill to flat."""
 
     ts_open: int
@@ -119,8 +113,7 @@ class Trade:
     liquidation_usd: float = 0.0  # see `Fill`
 
 
-@dataclass(frozen=True, slots=True)
-class FundingPaid:
+class FundingPaid(NamedTuple):
     """A funding settlement booked on a position: positive `amount_usd` was received."""
 
     ts_event: int

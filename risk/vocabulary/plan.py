@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from risk.vocabulary.basics import RefusalReason
 
@@ -16,8 +16,7 @@ class EntryStyle(StrEnum):
     POST_ONLY_THEN_MARKET = "post_only_then_market"  # the same, then market for what is left
 
 
-@dataclass(frozen=True, slots=True)
-class ExitSpec:
+class ExitSpec(NamedTuple):
     """How a position is left.  Distances are price units, targets in R are multiples of `stop_distance`.
 
     One target closes everything; two targets halve the position (the first moves the stop to break-even).
@@ -32,8 +31,7 @@ class ExitSpec:
     on_condition: bool = False  # the rule's `exit_due` is asked at each of its bars
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """A strategy's wish; it knows nothing of regimes, risk or money."""
 
     trace_id: str  # "<strategy>/<instrument>/<ts_event>"
@@ -55,8 +53,7 @@ class Signal:
         return self.reference_price - self.side * self.exits.stop_distance
 
 
-@dataclass(frozen=True, slots=True)
-class CostEstimate:
+class CostEstimate(NamedTuple):
     """Round-trip cost of one unit in price units, and as a multiple of the stop distance."""
 
     entry_fee: float
@@ -72,8 +69,7 @@ class CostEstimate:
         return self.entry_fee + self.exit_fee + self.entry_slippage + self.exit_slippage + self.funding
 
 
-@dataclass(frozen=True, slots=True)
-class TradePlan:
+class TradePlan(NamedTuple):
     """What the risk manager approved: quantity, stop and the money at risk, costs included."""
 
     signal: Signal
@@ -88,8 +84,7 @@ class TradePlan:
     clamps: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(NamedTuple):
     """Exactly what the strategy may send: children are slices, one a finest bar."""
 
     plan: TradePlan
@@ -104,8 +99,7 @@ class Ticket:
         return sum(self.children)
 
 
-@dataclass(frozen=True, slots=True)
-class Approved:
+class Approved(NamedTuple):
     """Permission to send one ticket; without it no entry can be built."""
 
     ts_event: int
@@ -118,8 +112,7 @@ class Approved:
         return self.ticket.plan.signal
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """Why a signal is not traded, with the numbers behind it."""
 
     ts_event: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import pytest
 from sqlalchemy import inspect
@@ -47,7 +46,7 @@ def test_one_of_each_message_comes_back_with_its_values(journal: Journal) -> Non
     assert len(journal.read("desk_states", "run-1")) == 1
     assert len(journal.read("events", "run-1")) == 6
     stored = journal.read("trades", "run-1")[0]
-    for name, value in asdict(trade(BIG, BIG)).items():
+    for name, value in trade(BIG, BIG)._asdict().items():
         assert stored[name] == value
     assert journal.read("orders", "run-1")[0]["reduce_only"] is False
     assert journal.read("equity_snapshots", "run-1")[0]["ts_event"] == BIG

@@ -51,8 +51,8 @@ def test_a_tool_that_raises_becomes_a_failure_with_its_record() -> None:
 
 
 def test_a_slow_tool_is_a_warning_and_recovers() -> None:
-    delay = [0.004]
-    tools = registry(lambda context: time.sleep(delay[0]), hint_ms=0.1)
+    delay = [0.06]
+    tools = registry(lambda context: time.sleep(delay[0]), hint_ms=8.0)
     slow = tools.call("add", CONTEXT)[1]
     assert slow is not None
     assert slow.state is ToolState.WARNING
