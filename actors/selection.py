@@ -44,6 +44,11 @@ class SelectionActor(DeskAgent):
         self.hear(bus.fill("*"), self.on_fill, bus.SELECTION_PRIORITY)
         self.hear(bus.trade("*"), self.on_trade_closed, bus.SELECTION_PRIORITY)
 
+    @property
+    def regimes(self) -> dict[str, RegimeLabel]:
+        """The label in force of each instrument."""
+        return dict(self._regimes)
+
     @guarded
     def on_instant(self, instant: Instant) -> None:
         """Keep the closes that scores need; announce every mandate at the first real instant."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -86,6 +87,18 @@ class Recording:
     def rows(self, table: str) -> tuple[object, ...]:
         """Return the rows of a table as they were added."""
         return tuple(self._rows[table])
+
+    def count(self, table: str) -> int:
+        """Return how many rows a table has so far."""
+        return len(self._rows[table])
+
+    def tail(self, table: str, count: int) -> list[Any]:
+        """Return the last rows of a table, newest last; cheap while the run goes on."""
+        return self._rows[table][-count:]
+
+    def rows_from(self, table: str, first: int) -> list[Any]:
+        """Return the rows of a table from a position on."""
+        return self._rows[table][first:]
 
     def tables(self) -> Iterator[tuple[str, list[object], list[int] | None]]:
         """Yield (table, rows, seq) for every table, empty ones included."""
