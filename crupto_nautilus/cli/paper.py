@@ -1,113 +1,146 @@
-"""`crupto paper`: the desk in a live node with sandbox execution, on a replayed catalog."""
+"""`crupto paper`: the desk in a live node with sandbox execution, with live status until it ends."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-
-import click
+from typing import TYPE_CHECKING
 
 from crupto_nautilus.cli.command import command
-from crupto_nautilus.cli.options import (
-    Names,
-    catalog_option,
-    check_window,
-    config_option,
-    open_catalog,
-    resolve_symbols,
-    window_options,
-)
+from crupto_nautilus.cli.options import check_window, config_option, iso, open_catalog, resolve_symbols
 from crupto_nautilus.cli.output import Result
+from crupto_nautilus.cli.paper_options import (
+    feed_options,
+    length_options,
+    market_options,
+    run_options,
+    wall_limit_s,
+)
+from crupto_nautilus.errors import UsageError
+
+if TYPE_CHECKING:
+    from crupto_nautilus.config import DeskConfig
+    from crupto_nautilus.desk.services import RunService
 
 
 @command("paper")
-@click.option(
-    "--feed",
-    type=click.Choice(["replay"]),
-    default="replay",
-    show_default=True,
-    help="Where market data comes from; an exchange feed is not built yet.",
-)
-@catalog_option
-@click.option("--symbols", type=Names(), help="Instrument ids or coins, separated by commas; default: all.")
-@window_options
-@click.option(
-    "--equity",
-    type=click.FloatRange(min=0, min_open=True, max=1e9),
-    default=300.0,
-    show_default=True,
-    help="Starting equity, USDT.",
-)
-@click.option("--strategies", type=Names(), help="Strategies, separated by commas; default: all.")
-@click.option(
-    "--speed",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    show_default=True,
-    help="Event seconds a second: 1 is real time, 0 as fast as the desk allows.",
-)
-@click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this wall time.")
-@click.option("--max-cycles", type=click.IntRange(min=1), help="Stop after so many instants.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder of the runs.",
-)
-@click.option("--run-id", metavar="NAME", help="Name of the run; default: from the time of the start.")
+@feed_options
+@market_options
+@length_options
+@run_options
 @config_option
 def paper(
     *,
     feed: str,
-    catalog_dir: Path,
+    catalog_dir: Path | None,
+    use_mock_feed: bool,
+    speed: float,
+    skip_feed_check: bool,
     symbols: tuple[str, ...] | None,
+    strategies: tuple[str, ...] | None,
     start_ns: int | None,
     end_ns: int | None,
-    equity: float,
-    strategies: tuple[str, ...] | None,
-    speed: float,
+    equity: float | None,
+    duration: float | None,
     max_seconds: float | None,
     max_cycles: int | None,
+    until_ns: int | None,
+    profile: str,
+    unlock_after_hours: float,
     out: Path,
     run_id: str | None,
+    status_every_s: float,
     config_dir: Path | None,
 ) -> Result:
     """Run the desk in a live node with sandbox execution.
 
-    A kill switch stays until an operator unlocks it, so a run may end halted.  A restart does not resume a
-    run yet.  `crupto parity RUN` proves that it decided as the backtest does.
+    A kill switch stays until an operator unlocks it, so a run may end halted.  Ctrl-C (or SIGTERM) ends the
+    run cleanly.  `crupto parity RUN` proves that it decided as the backtest does.
     """
     from crupto_nautilus.config import load_config
     from strategies import registry
 
+    if feed == "replay":
+        end_ns = _earlier(end_ns, until_ns)
+        until_ns = None
     check_window(start_ns, end_ns)
-    config = load_config(config_dir)
+    config = load_config(config_dir, profile=profile)
     for name in strategies or ():
         registry.get(name)
-    catalog = open_catalog(catalog_dir)
-    chosen = resolve_symbols(symbols, catalog.instruments()) if symbols else None
+    market = _market(catalog_dir, use_mock_feed or (profile == "vst" and catalog_dir is None), out)
+    chosen = resolve_symbols(symbols, open_catalog(market).instruments()) if symbols else None
 
-    from crupto_nautilus.cli.running import new_run_id, run_desk
-    from crupto_nautilus.desk.paper import PaperOptions, run_paper
+    from crupto_nautilus.cli.running import new_run_id, run_paper_desk
+    from crupto_nautilus.desk.options import PaperOptions
     from crupto_nautilus.journal.database import default_url
 
-    return run_desk(
-        PaperOptions(
-            catalog=catalog_dir,
-            config=config,
-            out=out,
-            run_id=run_id or config.runtime.run_id or new_run_id("paper", out),
-            symbols=chosen,
-            start_ns=start_ns,
-            end_ns=end_ns,
-            equity=equity,
-            strategies=strategies,
-            journal_url=config.runtime.journal_url() or default_url(out),
-            unlock_after_hours=None,
-            speed=speed,
-            max_seconds=max_seconds,
-            max_cycles=max_cycles,
-        ),
-        run_paper,
+    options = PaperOptions(
+        catalog=market,
+        config=config,
+        out=out,
+        run_id=run_id or config.runtime.run_id or new_run_id("paper" if profile == "paper" else profile, out),
+        symbols=chosen,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        equity=_equity(equity, config),
+        strategies=strategies,
+        journal_url=config.runtime.journal_url() or default_url(out),
+        unlock_after_hours=unlock_after_hours or None,
+        feed=feed,
+        speed=speed,
+        max_cycles=max_cycles,
     )
+    services = _length(wall_limit_s(duration, max_seconds), until_ns)
+    return run_paper_desk(options, services, status_every_s=status_every_s)
+
+
+def _market(catalog_dir: Path | None, mock: bool, out: Path) -> Path:
+    """Return the catalog that is replayed; the sample market is written where it is asked for."""
+    if mock and catalog_dir is not None:
+        raise UsageError(
+            "--use-mock-feed replays the sample market",
+            found=f"--catalog {catalog_dir} beside it",
+            expected="one of the two",
+            remedy="leave --use-mock-feed out to replay the catalog",
+        )
+    if mock:
+        from crupto_nautilus.cli.demo import sample_market
+
+        return sample_market(out / "sample-market")
+    if catalog_dir is None:
+        raise UsageError(
+            "there is nothing to replay",
+            found="no --catalog and no CRUPTO_CATALOG",
+            expected="a catalog, or the sample market",
+            remedy="crupto paper --use-mock-feed, or crupto paper --catalog DIR",
+        )
+    open_catalog(catalog_dir)
+    return catalog_dir
+
+
+def _equity(given: float | None, config: DeskConfig) -> float:
+    virtual = config.runtime.virtual
+    if given is not None:
+        return given
+    return virtual.equity if virtual.enabled else 300.0
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    given = [ts for ts in (one, other) if ts is not None]
+    return min(given) if given else None
+
+
+def _length(wall_s: float | None, until_ns: int | None) -> list[RunService]:
+    from crupto_nautilus.desk.run_length import RunLength
+
+    found: list[RunService] = []
+    if wall_s is not None:
+        found.append(RunLength(wall_s, f"duration {wall_s:g} s"))
+    if until_ns is not None:
+        left = (until_ns - time.time_ns()) / 1e9
+        if left <= 0:
+            raise UsageError(
+                "--until lies in the past", found=iso(until_ns), expected="a moment to come, UTC"
+            )
+        found.append(RunLength(left, f"until {iso(until_ns)}"))
+    return found

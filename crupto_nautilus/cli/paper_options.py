@@ -91,7 +91,9 @@ feed_options = together(
 )
 
 market_options = together(
-    click.option("--symbols", type=Names(), help="Instrument ids or coins, separated by commas; default: all."),
+    click.option(
+        "--symbols", type=Names(), help="Instrument ids or coins, separated by commas; default: all."
+    ),
     click.option("--strategies", type=Names(), help="Strategies, separated by commas; default: all."),
     window_options,
     click.option(
@@ -102,7 +104,9 @@ market_options = together(
 )
 
 length_options = together(
-    click.option("--duration", type=Duration(), metavar="TIME", help="Stop after this wall time: 8h, 90m, 30s."),
+    click.option(
+        "--duration", type=Duration(), metavar="TIME", help="Stop after this wall time: 8h, 90m, 30s."
+    ),
     click.option("--max-seconds", type=Amount(min=0, min_open=True), help="The same in seconds."),
     click.option("--max-cycles", type=click.IntRange(min=1), help="Stop after so many instants."),
     click.option(
@@ -120,7 +124,7 @@ run_options = together(
         type=click.Choice(["paper", "vst"]),
         default="paper",
         show_default=True,
-        help="vst: virtual trading is on (VIRTUAL_ASSET VST, VIRTUAL_EQUITY 300) unless the environment says more.",
+        help="vst: virtual trading (VIRTUAL_ASSET VST, VIRTUAL_EQUITY 300 unless the environment says more).",
     ),
     click.option(
         "--unlock-after-hours",

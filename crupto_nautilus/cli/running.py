@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,8 @@ from crupto_nautilus.cli.progress import progress
 from crupto_nautilus.cli.summary import blocks, remarks
 
 if TYPE_CHECKING:
-    from crupto_nautilus.desk.options import BacktestOptions
+    from crupto_nautilus.desk.options import BacktestOptions, PaperOptions
+    from crupto_nautilus.desk.services import RunService
 
 
 def new_run_id(kind: str, out: Path) -> str:
@@ -32,14 +33,31 @@ def command_line() -> str:
 
 
 def run_desk[O: BacktestOptions](options: O, run: Callable[[O], Path]) -> Result:
-    """Run the desk (`run_backtest`, `run_paper`), with a progress bar on a terminal; return the summary."""
-    from crupto_nautilus.reports.run_folder import RunFolder
-
+    """Run the desk (`run_backtest`), with a progress bar on a terminal; return the summary."""
     with progress() as report:
         path = run(replace(options, progress=report, command=command_line()))
+    return result_of(path)
+
+
+def run_paper_desk(options: PaperOptions, services: Sequence[RunService], *, status_every_s: float) -> Result:
+    """Run the paper desk with its live status; return the summary."""
+    from crupto_nautilus.cli.status import LiveStatus
+    from crupto_nautilus.desk.paper import run_paper
+
+    status = LiveStatus(every_s=status_every_s)
+    path = run_paper(replace(options, command=command_line()), [*services, status])
+    return result_of(path)
+
+
+def result_of(path: Path) -> Result:
+    """Return the summary of a finished run for the command that made it."""
+    from crupto_nautilus.reports.run_folder import RunFolder
+
     folder = RunFolder(path)
     summary = folder.read_json("summary.json")
     report_path = path / "report.html"
     data = {"run": folder.run_id, "path": path, "report": report_path, "summary": summary}
-    last = f"run     {path}\nreport  {report_path}\nwhy     crupto why {path}"
+    data["exit_reason"] = folder.facts.exit_reason
+    lines = [f"run     {path}", f"ended   {folder.facts.exit_reason}", f"report  {report_path}"]
+    last = "\n".join([*lines, f"why     crupto why {path}"])
     return Result(data, (*blocks(summary), *remarks(folder.facts), last))

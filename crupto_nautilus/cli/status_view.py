@@ -19,7 +19,7 @@ _MODE_STYLE = {"ACTIVE": "bold green", "REDUCE_ONLY": "bold yellow", "HALTED": "
 _REGIME_STYLE = {"trend_up": "green", "trend_down": "red", "panic": "bold red", "unknown": "dim"}
 _WARN, _FULL = 0.7, 1.0  # parts of a limit from which its bar changes colour
 _STALE_S = 120.0
-_FIXED_LINES = 12  # all but the rows of positions, challengers and decisions
+_FIXED_LINES = 14  # all but the rows of positions, challengers and decisions
 _NARROW = 100
 
 
@@ -82,7 +82,7 @@ def _header(status: DeskStatus, width: int) -> RenderableType:
 
 
 def _figures(status: DeskStatus, width: int) -> RenderableType:
-    grid = Table.grid(padding=(0, 3), expand=False)
+    grid = Table.grid(padding=(0, 2), expand=False)
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True)
     unit = status.virtual_asset or "USDT"
@@ -93,12 +93,11 @@ def _figures(status: DeskStatus, width: int) -> RenderableType:
                       _signed(status.pnl_pct, f"{status.pnl_pct:+.2f} %")),
         Text.assemble(("trades  ", "dim"), f"{status.trades}, {rate}, ",
                       _signed(status.cum_r, f"{status.cum_r:+.2f} R")),
-        Text.assemble(("costs   ", "dim"),
-                      f"fees {status.fees_usd:,.2f}  slippage {status.slippage_usd:,.2f}"),
-        Text.assemble(("signals ", "dim"), f"{status.signals:,}, approved {status.approved:,}",
-                      f"  funding {status.funding_usd:+,.2f}"),
+        Text.assemble(("costs   ", "dim"), f"fees {status.fees_usd:,.2f}, slip {status.slippage_usd:,.2f}, "
+                      f"funding {status.funding_usd:+,.2f}"),
+        Text.assemble(("signals ", "dim"), f"{status.signals:,}, approved {status.approved:,}"),
     ]  # fmt: skip
-    cells = 14 if width < _NARROW else 28
+    cells = 10 if width < _NARROW else 28
     for text, limit in zip(left, status.limits, strict=True):
         grid.add_row(text, _limit(limit, cells))
     return grid
@@ -125,12 +124,11 @@ def _state(status: DeskStatus, width: int) -> RenderableType:
         head.append(f" {status.reason}", style=style)
     if status.since_ns:
         head.append(f" since {moment(status.since_ns)[5:]}", style="dim")
-    head.append(f"  {status.happens}")
     if status.safe_mode:
-        head.append("  safe mode: correlated positions lower the cap", style="yellow")
-    why = Text(no_wrap=True, overflow="ellipsis", style="dim")
-    why.append(f"  {status.detail}" if status.detail else "")
-    return Group(Text(), head, why)
+        head.append("  safe mode: correlation lowers the cap", style="yellow")
+    happens = Text(f"  {status.happens}", no_wrap=True, overflow="ellipsis")
+    why = Text(f"  {status.detail}", no_wrap=True, overflow="ellipsis", style="dim")
+    return Group(Text(), head, happens, why)
 
 
 def _regimes(status: DeskStatus, width: int) -> RenderableType:

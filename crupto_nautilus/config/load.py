@@ -25,7 +25,7 @@ from pydantic import BaseModel, SecretStr
 from actors.enable_map import EnableMap, UnknownStrategy
 from crupto_nautilus.config.challengers import placed, read_challengers
 from crupto_nautilus.config.instrument_table import InstrumentTable
-from crupto_nautilus.config.runtime import RuntimeSettings, read_environment
+from crupto_nautilus.config.runtime import PROFILES, RuntimeSettings, read_environment
 from crupto_nautilus.config.symbols import SymbolsConfig
 from crupto_nautilus.config.validation import validate
 from crupto_nautilus.config.yaml_file import Tree, read_yaml
@@ -86,6 +86,7 @@ def load_config(
     config_dir: Path | None = None,
     env: Mapping[str, str] | None = None,
     strategies: Collection[str] | None = None,
+    profile: str = "paper",
 ) -> DeskConfig:
     """Load and check the configuration.
 
@@ -98,6 +99,8 @@ def load_config(
         Environment; `os.environ` when left out.
     strategies : Collection[str], optional
         Names the enable map may use; the strategy registry when left out.
+    profile : str
+        A key of `PROFILES`, whose variables hold where the environment does not set them.
 
     Raises
     ------
@@ -108,7 +111,11 @@ def load_config(
     EnvironmentProblem
         A file cannot be read.
     """
-    runtime, env_sources = read_environment(os.environ if env is None else env)
+    given = os.environ if env is None else env
+    preset = {name: text for name, text in PROFILES[profile].items() if not given.get(name, "").strip()}
+    runtime, env_sources = read_environment({**given, **preset})
+    preset_sources = {f"env:{name}": f"profile:{profile}" for name in preset}
+    env_sources = {key: preset_sources.get(source, source) for key, source in env_sources.items()}
     found = _files_in(config_dir)
     models: dict[str, BaseModel] = {}
     provenance: dict[str, str] = {}
@@ -116,9 +123,9 @@ def load_config(
         path = found.get(name, DEFAULTS / f"{name}.yaml")
         tree = read_yaml(path)
         models[name] = validate(model, tree, str(path) if name in found else path.name)
-        given = {key for key, _ in _leaves(tree, name)}
+        named = {key for key, _ in _leaves(tree, name)}
         for key, _ in _leaves(models[name].model_dump(mode="python"), name):
-            provenance[key] = f"file:{path}" if name in found and key in given else "default"
+            provenance[key] = f"file:{path}" if name in found and key in named else "default"
     for key, _ in _leaves(runtime.model_dump(mode="python"), "runtime"):
         provenance[key] = env_sources.get(key, "default")
     enable_map = models["enable_map"]

@@ -135,6 +135,9 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "BINGX_API_KEY": ("bingx_api_key", _key),
     "BINGX_API_SECRET": ("bingx_api_secret", _key),
 }
+PROFILES: Mapping[str, Mapping[str, str]] = {"paper": {}, "vst": {"USE_VIRTUAL_TRADING": "1"}}
+"""What a profile sets where the environment says nothing."""
+
 _SECRET = {"CRUPTO_DB_URL", "BINGX_API_KEY", "BINGX_API_SECRET"}
 
 

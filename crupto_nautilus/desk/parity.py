@@ -109,7 +109,7 @@ def options_of(folder: RunFolder, **given: Any) -> BacktestOptions:
         strategies=facts.strategies,
         costs=facts.costs == "on",
         base_minutes=min(one.base_minutes for one in facts.instruments),
-        unlock_after_hours=None,
+        unlock_after_hours=facts.unlock_after_hours,
         **given,
     )
 

@@ -11,14 +11,14 @@ def what_still_happens(state: DeskState, now_ns: int, run_id: str = "RUN") -> st
     """Return in one sentence what a desk in `state` goes on doing at desk time `now_ns`."""
     if state.mode is DeskMode.ACTIVE:
         if now_ns < state.cooling_until_ns:
-            return f"exits work, entries are refused until {_clock(state.cooling_until_ns)} (COOLING)"
+            return f"exits work, entries refused until {_clock(state.cooling_until_ns)} (COOLING)"
         return "entries and exits work"
     if state.mode is DeskMode.REDUCE_ONLY:
-        return "stops and targets work, entries are refused until 00:00 UTC"
-    end = f"until `crupto state unlock {run_id} --reason WHY`"
+        return "stops and targets work, entries refused until 00:00 UTC"
+    end = f"until `crupto state unlock {run_id}`"
     if state.reason is RefusalReason.KILL_SWITCH or state.flatten:
-        return f"positions are closed at market, entries are refused {end}"
-    return f"stops and targets work, entries are refused {end}"
+        return f"positions closed at market, entries refused {end}"
+    return f"stops and targets work, entries refused {end}"
 
 
 def _clock(ts_ns: int) -> str:

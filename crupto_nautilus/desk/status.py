@@ -16,7 +16,7 @@ from crupto_nautilus.desk.services import PaperContext
 from crupto_nautilus.desk.state_words import what_still_happens
 from risk.vocabulary import RegimeLabel
 
-DECISIONS = 12  # kept for the view
+DECISIONS = 40  # kept for the view
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +134,13 @@ class StatusReader:
         capital = risk.virtual_equity or books.start_balance
         if router.instants != self._seen[0]:
             self._seen = (router.instants, now)
-        window = context.prepared.choice.window
-        span = window.end_ns - window.start_ns
         recording = context.recording
         alarms = recording.tail("alarms", 1)
         return DeskStatus(
             run_id=options.run_id,
             feed=_feed(options),
             ts_event=clock.now_ns,
-            progress=(clock.now_ns - window.start_ns) / span if options.feed == "replay" and span > 0 else None,
+            progress=self._progress(),
             wall_seconds=now - self._began,
             equity=book["risk_equity"],
             pnl_usd=books.net_pnl_usd,
@@ -180,6 +178,12 @@ class StatusReader:
             last_alarm=f"{alarms[0].kind}: {alarms[0].detail}" if alarms else "",
             shadows=tuple(self.shadows()),
         )
+
+    def _progress(self) -> float | None:
+        if self.context.options.feed != "replay":
+            return None
+        window = self.context.prepared.choice.window
+        return (self.context.desk.clock.now_ns - window.start_ns) / (window.end_ns - window.start_ns)
 
     def _won(self) -> int:
         new = self.context.recording.rows_from("trades", self._counted)
@@ -230,5 +234,3 @@ def _decision(row: Any) -> DecisionStatus:
         str(row["reason"]),
         str(row["detail"]),
     )
-
-
