@@ -93,8 +93,8 @@ def _figures(status: DeskStatus, width: int) -> RenderableType:
                       _signed(status.pnl_pct, f"{status.pnl_pct:+.2f} %")),
         Text.assemble(("trades  ", "dim"), f"{status.trades}, {rate}, ",
                       _signed(status.cum_r, f"{status.cum_r:+.2f} R")),
-        Text.assemble(("costs   ", "dim"), f"fees {status.fees_usd:,.2f}, slip {status.slippage_usd:,.2f}, "
-                      f"funding {status.funding_usd:+,.2f}"),
+        Text.assemble(("costs   ", "dim"), f"fees {status.fees_usd:,.4g}, slip {status.slippage_usd:,.4g}, "
+                      f"funding {status.funding_usd:+,.4g}"),
         Text.assemble(("signals ", "dim"), f"{status.signals:,}, approved {status.approved:,}"),
     ]  # fmt: skip
     cells = 10 if width < _NARROW else 28
