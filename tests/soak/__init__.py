@@ -1,0 +1,1 @@
+"""Long runs (`make soak`): each file one subject, its tests marked `soak`."""
