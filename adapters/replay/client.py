@@ -45,7 +45,7 @@ class Replay:
 
     async def play(self, emit: Callable[[Any], None]) -> None:
         """Emit everything, then END."""
-        last, cycles, began = 0, 0, time.monotonic()
+        first, last, cycles, began = 0, 0, 0, time.monotonic()
         ended = "completed"
         try:
             for instant in self.instants:
@@ -55,8 +55,9 @@ class Replay:
                 if self.max_seconds is not None and time.monotonic() - began >= self.max_seconds:
                     ended = f"max_seconds {self.max_seconds:g}"
                     break
-                if last and self.speed > 0.0:
-                    await asyncio.sleep((instant.ts_event - last) / SECOND_NS / self.speed)
+                if self.speed > 0.0:
+                    first = first or instant.ts_event
+                    await _until(began + (instant.ts_event - first) / SECOND_NS / self.speed)
                 await self.gate.admit()
                 last, cycles = instant.ts_event, cycles + 1
                 self.stopwatch.sent(last)
@@ -68,6 +69,13 @@ class Replay:
             self.failure = f"{type(error).__name__}: {error}"
         self.ended = ended
         emit(mark(last, END))
+
+
+async def _until(moment_s: float) -> None:
+    """Sleep until a moment of the monotonic clock; what is late already is not waited for."""
+    left = moment_s - time.monotonic()
+    if left > 0.0:
+        await asyncio.sleep(left)
 
 
 def replay_factory(replay: Replay) -> type[DataClientFactory]:
