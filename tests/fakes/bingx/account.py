@@ -10,6 +10,7 @@ from typing import Any
 from tests.fakes.bingx.contracts import ZERO, Contracts
 from tests.fakes.bingx.errors import VenueError, invalid
 
+CENT = Decimal("0.00000001")  # money has eight decimals
 MARGIN_TYPES = ("ISOLATED", "CROSSED", "SEPARATE_ISOLATED")
 
 
@@ -148,6 +149,7 @@ class Account:
 
     def book(self, time_ms: int, kind: str, amount: Decimal, symbol: str, info: str) -> None:
         """Move the balance and write the row."""
+        amount = amount.quantize(CENT)
         self.balance += amount
         self.income.append(Income(time_ms, kind, amount, symbol, self.asset, info, self.new_id()))
 
@@ -166,7 +168,8 @@ class Account:
             position.average = (position.average * position.size + price * abs(signed)) / total
         else:
             closed = min(abs(signed), position.size)
-            realised = (price - position.average) * closed * (1 if position.amount > 0 else -1)
+            gained = (price - position.average) * closed * (1 if position.amount > 0 else -1)
+            realised = gained.quantize(CENT)
             position.closed_quantity += closed
             position.closed_value += closed * price
         before = position.size

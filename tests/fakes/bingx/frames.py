@@ -29,7 +29,7 @@ def order_update(venue: Venue, order: Order, execution: str, fill: Fill | None =
     body: Payload = {
         "s": order.symbol,
         "c": order.client_id,
-        "i": order.id,
+        "i": str(order.id) if settings.text_ids else order.id,
         "S": order.side,
         "o": order.type,
         "q": _eight(order.quantity),

@@ -21,6 +21,7 @@ from tests.fakes.bingx.sources import Source
 
 PRINTS_KEPT = 1_000
 PRINTS_A_LEG = 4
+_CHUNK_MS = 240 * MINUTE_MS  # of the source, read at once
 _LAST_PRINT_MS = 59_400  # of a minute
 
 
@@ -70,6 +71,7 @@ class Market:
         self._lived: list[Forming] = []
         self._lived_times: list[int] = []
         self._ids = 511_178_071
+        self._chunk_ms, self._chunk = -1, Minutes.empty()
         before = source.minutes(contract, self.start_ms - 60 * MINUTE_MS, self.start_ms)
         first = float(before.close[-1]) if len(before) else contract.price
         self.last = contract.cut_price(Decimal(repr(first)))
@@ -86,7 +88,11 @@ class Market:
 
     def prints_of_minute(self, open_ms: int) -> list[Due]:
         """Return what the source trades in the minute that opens then, in order of time."""
-        bars = self.source.minutes(self.contract, open_ms, open_ms + MINUTE_MS)
+        chunk = open_ms // _CHUNK_MS * _CHUNK_MS
+        if chunk != self._chunk_ms:
+            self._chunk_ms = chunk
+            self._chunk = self.source.minutes(self.contract, chunk, chunk + _CHUNK_MS)
+        bars = self._chunk.slice(open_ms, open_ms + MINUTE_MS)
         return list(_walk(self.contract, bars)) if len(bars) else []
 
     def trade(self, time_ms: int, price: Decimal, quantity: Decimal) -> Print:

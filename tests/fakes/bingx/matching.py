@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tests.fakes.bingx import frames
+from tests.fakes.bingx.account import CENT
 from tests.fakes.bingx.contracts import ZERO
 from tests.fakes.bingx.orders import CLOSING_TYPES, Fill, Order
 
@@ -56,11 +57,7 @@ def _beyond(order: Order, price: Decimal, limit: Decimal) -> bool:
 
 def rest(venue: Venue, symbol: str, price: Decimal, volume: Decimal) -> None:
     """Fill resting limit orders that the market reached, best price first, as far as its volume goes."""
-    waiting = [
-        order
-        for order in venue.orders.values()
-        if order.is_open and order.type == "LIMIT" and order.symbol == symbol and _reached(order, price)
-    ]
+    waiting = [order for order in venue.working(symbol) if order.type == "LIMIT" and _reached(order, price)]
     waiting.sort(key=lambda o: (-o.price if o.is_buy else o.price, o.id))
     for order in waiting:
         if volume <= 0:
@@ -86,7 +83,8 @@ def fill(venue: Venue, order: Order, price: Decimal, quantity: Decimal, *, maker
         if quantity <= 0:
             cancel(venue, order)
             return ZERO
-    fee = price * quantity * (contract.maker_fee if maker else contract.taker_fee)
+    rate = contract.maker_fee if maker else contract.taker_fee
+    fee = (price * quantity * rate).quantize(CENT)
     realised = account.apply(position, order.signed * quantity, price, fee, venue.time_ms)
     total = order.filled + quantity
     order.average = (order.average * order.filled + price * quantity) / total
@@ -121,13 +119,9 @@ def fill(venue: Venue, order: Order, price: Decimal, quantity: Decimal, *, maker
 
 
 def _cancel_orphans(venue: Venue, closed_by: Order) -> None:
-    for order in list(venue.orders.values()):
-        if (
-            order is not closed_by
-            and order.is_open
-            and order.type in CLOSING_TYPES
-            and (order.symbol, order.position_side) == (closed_by.symbol, closed_by.position_side)
-        ):
+    for order in venue.working(closed_by.symbol):
+        same = order.position_side == closed_by.position_side
+        if order is not closed_by and same and order.is_open and order.type in CLOSING_TYPES:
             cancel(venue, order)
 
 

@@ -57,7 +57,7 @@ def margin_type(venue: Venue, params: Params) -> Any:
 
 def set_margin_type(venue: Venue, params: Params) -> Any:
     symbol = venue.contracts.get(params.get("symbol")).symbol
-    if any(o.is_open and o.symbol == symbol for o in venue.orders.values()):
+    if venue.working(symbol):
         raise VenueError(109401, "The margin mode cannot be switched while there are open orders.")
     venue.account.set_margin_type(symbol, params.get("marginType", ""))
     return Bare()

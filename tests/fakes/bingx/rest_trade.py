@@ -46,7 +46,7 @@ def cancel_all(venue: Venue, params: Params) -> Any:
 
 
 def open_orders(venue: Venue, params: Params) -> Any:
-    return {"orders": _rows(venue, params, (o for o in venue.orders.values() if o.is_open))}
+    return {"orders": _rows(venue, params, venue.working())}
 
 
 def all_orders(venue: Venue, params: Params) -> Any:

@@ -154,7 +154,7 @@ def _check_stop_side(venue: Venue, order: Order) -> None:
 
 
 def _check_counts(venue: Venue, order: Order) -> None:
-    waiting = [o for o in venue.orders.values() if o.is_open]
+    waiting = venue.working()
     if len(waiting) >= venue.settings.open_orders:
         raise VenueError(101419, f"The number of open orders has reached {venue.settings.open_orders}")
     stops = [o for o in waiting if o.type in CLOSING_TYPES and o.symbol == order.symbol]
@@ -181,7 +181,7 @@ def _check_closing(venue: Venue, order: Order) -> None:
     kind = "T" if order.type.startswith("TAKE") else "S"
     same = [
         o.remaining
-        for o in venue.orders.values()
+        for o in venue.working()
         if o.waits_for_trigger
         and o.type in CLOSING_TYPES
         and (o.symbol, o.position_side, o.type[0]) == (order.symbol, order.position_side, kind)

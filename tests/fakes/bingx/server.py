@@ -144,7 +144,7 @@ class FakeBingx:
             await asyncio.sleep(self.settings.pump_s)
             self.catch_up()
             self._flush()
-            if time.monotonic() - configured >= self.settings.config_update_s:
+            if time.monotonic() - configured >= self.settings.wall_s(self.settings.config_update_s):
                 configured = time.monotonic()
                 self.stream.push_config()
 

@@ -32,11 +32,11 @@ class Settings:
     start_ms: int | None = None  # None: the wall clock
     speed: float = 1.0  # venue ms for a wall ms; 0: the clock stands until it is advanced
     pump_s: float = 0.02  # wall seconds between two looks at the clock
-    ping_s: float = 5.0  # wall seconds
-    pong_limit_s: float = 30.5  # wall seconds of silence after which the socket is dropped
+    ping_s: float = 5.0  # venue time (a clock that stands still: wall time)
+    pong_limit_s: float = 30.5  # silence after which the socket is dropped, likewise
     listen_key_ms: int = 3_600_000  # venue time
     clock_window_ms: int = 5_000  # of wall time: times `speed` in venue time
-    config_update_s: float = 5.0  # wall seconds between two ACCOUNT_CONFIG_UPDATE
+    config_update_s: float = 5.0  # between two ACCOUNT_CONFIG_UPDATE, likewise
     book_push_ms: int = 500  # venue ms between two pushes of depth, book ticker, mark price and ticker
 
     # limits
@@ -52,6 +52,7 @@ class Settings:
     asks_worst_first: bool = True  # on the WebSocket
     short_order_answer: bool = False  # the documented subset instead of the recorded answer
     fill_fields: bool = True  # `l` and `L` in ORDER_TRADE_UPDATE
+    text_ids: bool = False  # order ids in user events as text, as an old capture has them
     trade_update_name: Literal["ORDER_TRADE_UPDATE", "TRADE_UPDATE"] = "ORDER_TRADE_UPDATE"
     fee_asset: str | None = None  # `N`; None: the account's asset
     signed_one_way_amount: bool = True  # `pa` in one-way mode
@@ -65,6 +66,10 @@ class Settings:
         "newest"  # which rows an over-wide request without an end gets
     )
     klines_cap: int = 1_000  # observed; the documentation says 1440
+
+    def wall_s(self, seconds: float) -> float:
+        """Return how long a stretch of venue time takes on the wall."""
+        return seconds / self.speed if self.speed else seconds
 
     @property
     def asset(self) -> str:

@@ -57,7 +57,8 @@ class Stream:
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
         connection = Connection(socket, request, self.faults)
-        connection.keep_alive(self.settings.ping_s, self.settings.pong_limit_s)
+        settings = self.settings
+        connection.keep_alive(settings.wall_s(settings.ping_s), settings.wall_s(settings.pong_limit_s))
         self.connections.append(connection)
         self.handshakes += 1
         if connection.private:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def fire_due(venue: Venue, symbol: str) -> None:
     """Fire every order of a symbol whose price has been reached, oldest first."""
-    waiting = [o for o in venue.orders.values() if o.waits_for_trigger and o.symbol == symbol]
+    waiting = [o for o in venue.working(symbol) if o.waits_for_trigger]
     for order in waiting:
         if order.is_open and _due(venue, order):
             fire(venue, order)
@@ -87,7 +87,7 @@ def fire(venue: Venue, order: Order) -> None:
         updated_ms=venue.time_ms,
         trigger_order_id=order.id,
     )
-    venue.orders[child.id] = child
+    venue.keep(child)
     if silent:
         venue.silent.add(child.id)
     matching.enter(venue, child)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tests.fakes.bingx import frames, matching
-from tests.fakes.bingx.account import Position
+from tests.fakes.bingx.account import CENT, Position
 from tests.fakes.bingx.contracts import ZERO
 from tests.fakes.bingx.minutes import HOUR_MS
 from tests.fakes.bingx.orders import Fill, Order
@@ -28,7 +28,7 @@ def pay_funding(venue: Venue, time_ms: int) -> None:
             continue
         rate = Decimal(repr(venue.source.funding(contract, time_ms)))
         for position in venue.account.open_positions(contract.symbol):
-            paid = -position.amount * venue.mark(contract.symbol) * rate
+            paid = (-position.amount * venue.mark(contract.symbol) * rate).quantize(CENT)
             position.funding += paid
             venue.account.book(time_ms, "FUNDING_FEE", paid, contract.symbol, "Funding Fee")
             crossed = venue.account.margin_type(contract.symbol) == "CROSSED"
@@ -38,10 +38,10 @@ def pay_funding(venue: Venue, time_ms: int) -> None:
             venue.emit_user(frames.account_update(venue, "FUNDING_FEE", paid, touched))
 
 
-def liquidate_due(venue: Venue) -> None:
-    """Close what can no longer be carried: one isolated position, or all that share the balance."""
+def liquidate_due(venue: Venue, symbol: str) -> None:
+    """Close what the price of a symbol made too heavy: an isolated position, or all that share money."""
     account = venue.account
-    held = account.open_positions()
+    held = account.open_positions(symbol)
     if not held:
         return
     for position in [p for p in held if p.margin]:
@@ -49,12 +49,12 @@ def liquidate_due(venue: Venue) -> None:
         if position.margin + position.unrealised(mark) <= maintenance(venue, position):
             _liquidate(venue, position, lose_at_most=position.margin)
     crossed = [p for p in account.open_positions() if not p.margin]
-    if not crossed:
+    if not crossed or held[0].margin:
         return
     wallet = account.balance - sum((p.margin for p in account.open_positions()), ZERO)
     equity = wallet + sum((p.unrealised(venue.mark(p.symbol)) for p in crossed), ZERO)
     if equity <= sum((maintenance(venue, p) for p in crossed), ZERO):
-        for order in [o for o in venue.orders.values() if o.is_open]:
+        for order in venue.working():
             matching.cancel(venue, order)
         for position in crossed:
             _liquidate(venue, position, lose_at_most=None)
@@ -101,8 +101,8 @@ def _liquidate(venue: Venue, position: Position, lose_at_most: Decimal | None) -
         created_ms=venue.time_ms,
         updated_ms=venue.time_ms,
     )
-    venue.orders[order.id] = order
-    quantity, fee = position.size, position.size * price * contract.taker_fee
+    venue.keep(order)
+    quantity, fee = position.size, (position.size * price * contract.taker_fee).quantize(CENT)
     before = account.balance
     realised = account.apply(position, -position.amount, price, fee, venue.time_ms)
     order.filled, order.average, order.fee, order.profit = quantity, price, fee, realised
@@ -130,5 +130,5 @@ def _liquidate(venue: Venue, position: Position, lose_at_most: Decimal | None) -
         )
     venue.tell(order, "CALCULATED", made)
     venue.emit_user(frames.account_update(venue, "ORDER", ZERO, [position]))
-    for stop in [o for o in venue.orders.values() if o.is_open and o.symbol == order.symbol and o.closes]:
+    for stop in [o for o in venue.working(order.symbol) if o.closes]:
         matching.cancel(venue, stop)

@@ -55,6 +55,7 @@ class Venue:
             settings.asset, settings.balance, settings.hedge, settings.leverage, self.contracts, self.mark
         )
         self.orders: dict[int, Order] = {}
+        self._working: dict[int, Order] = {}
         self.by_client_id: dict[str, int] = {}
         self.fills: list[Fill] = []
         self.trigger_above: dict[int, bool] = {}
@@ -110,13 +111,13 @@ class Venue:
         self.outbox.append(MarketEvent(symbol, made))
         matching.rest(self, symbol, made.price, made.quantity)
         triggers.fire_due(self, symbol)
-        upkeep.liquidate_due(self)
+        upkeep.liquidate_due(self, symbol)
 
     def pin_mark(self, symbol: str, price: Decimal | str | None) -> None:
         """Hold the mark price at a value, or let it follow the last price again."""
         self.markets[symbol].pinned_mark = None if price is None else Decimal(price)
         triggers.fire_due(self, symbol)
-        upkeep.liquidate_due(self)
+        upkeep.liquidate_due(self, symbol)
 
     # prices
 
@@ -137,9 +138,7 @@ class Venue:
     def frozen_margin(self) -> Decimal:
         """Return the margin that resting entries hold."""
         waiting = (
-            o.remaining * o.price / o.leverage
-            for o in self.orders.values()
-            if o.is_open and o.type == "LIMIT" and not o.closes
+            o.remaining * o.price / o.leverage for o in self.working() if o.type == "LIMIT" and not o.closes
         )
         return sum(waiting, ZERO)
 
@@ -157,6 +156,17 @@ class Venue:
         self._trade_ids += 1
         return self._trade_ids
 
+    def keep(self, order: Order) -> None:
+        """Enter an order into the books."""
+        self.orders[order.id] = order
+        self._working[order.id] = order
+
+    def working(self, symbol: str | None = None) -> list[Order]:
+        """Return the open orders, oldest first, of one symbol or of all."""
+        for ended in [key for key, order in self._working.items() if not order.is_open]:
+            del self._working[ended]
+        return [o for o in self._working.values() if symbol in (None, "", o.symbol)]
+
     def place(self, params: Mapping[str, str]) -> Order:
         """Place an order from REST parameters.
 
@@ -167,7 +177,7 @@ class Venue:
         """
         order = rules.build(self, params)
         order.id = self.new_order_id()
-        self.orders[order.id] = order
+        self.keep(order)
         if order.client_id:
             self.by_client_id[order.client_id] = order.id
         if order.type in TRIGGER_TYPES:
@@ -211,7 +221,7 @@ class Venue:
 
     def cancel_all(self, symbol: str | None) -> list[Order]:
         """Cancel every open order, of one symbol or of all."""
-        ended = [o for o in self.orders.values() if o.is_open and symbol in (None, "", o.symbol)]
+        ended = self.working(symbol)
         for order in ended:
             matching.cancel(self, order)
         return ended
@@ -249,7 +259,7 @@ class Venue:
         ]
 
     def set_mode(self, hedge: bool) -> None:
-        self.account.set_mode(hedge, busy=any(o.is_open for o in self.orders.values()))
+        self.account.set_mode(hedge, busy=bool(self.working()))
 
     def halt(self, symbol: str, status: int) -> Contract:
         """Change the state of a contract (1 online, 25 no opening, 0 offline)."""

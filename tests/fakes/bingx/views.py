@@ -111,6 +111,8 @@ def order(venue: Venue, made: Order) -> Row:
         "reduceOnly": made.reduce_only,
         "stopGuaranteed": False,
         "triggerOrderId": made.trigger_order_id,
+        "isTwap": False,
+        "mainOrderId": "",
         "postOnly": made.time_in_force == "PostOnly",
         "trailingStopRate": float(made.price_rate),
         "trailingStopDistance": 0 if made.price_rate else float(made.price) * made.type.startswith("TRAIL"),
