@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from actors.agent import DeskAgent
-from actors.sinks import JournalSink, Recorder
+from actors.sinks import JournalSink, Recorder, TelemetrySink
 from actors.toolbox import ToolFailure
 from risk.engine import RiskDesk
 from risk.vocabulary import (
@@ -40,6 +40,7 @@ from strategies.guarded import guarded
 
 SNAPSHOT_INTERVAL_NS = 15 * MINUTE_NS
 EXPORT_INTERVAL_NS = 60 * MINUTE_NS
+PULSE_NS = 250_000_000  # wall time between two looks of a telemetry at the books
 
 
 class MonitorActor(DeskAgent):
@@ -67,7 +68,12 @@ class MonitorActor(DeskAgent):
         self._batch: list[object] = []
         self._sampled_ns = 0
         self._exported_ns = 0
+        self._telemetry: TelemetrySink | None = None
         return self
+
+    def attach(self, telemetry: TelemetrySink) -> None:
+        """Let a telemetry watch, before the start; only paper runs have one."""
+        self._telemetry = telemetry
 
     def on_start(self) -> None:
         """Subscribe to the whole desk, after everyone else."""
@@ -90,6 +96,10 @@ class MonitorActor(DeskAgent):
         self.hear(bus.regime("*"), self.on_regime, low)
         self.hear(bus.STATE, self.on_desk_state, low)
         self.hear(bus.SETTLED, self.on_settled, low)
+        if self._telemetry is not None:
+            for topic, handler, priority in self._telemetry.subscriptions():
+                self.hear(topic, handler, priority)
+            self.clock.set_timer_ns("telemetry", PULSE_NS, callback=self._telemetry.on_pulse)
 
     @guarded
     def on_stop(self) -> None:
@@ -114,7 +124,10 @@ class MonitorActor(DeskAgent):
             self.log.error(str(failure.args[0]))  # the failed call is published; the desk goes on
 
     def _sample(self, ts: int, cause: str) -> None:
-        self._keep(self._desk.equity_point(ts, cause, self._state))
+        point = self._desk.equity_point(ts, cause, self._state)
+        self._keep(point)
+        if self._telemetry is not None:
+            self._telemetry.on_equity(point)
 
     def _keep(self, message: object) -> None:
         self._recorder.add(message)

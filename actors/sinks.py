@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from risk.vocabulary import Approved, EntryDone, Refused
+from risk.vocabulary import Approved, EntryDone, EquityPoint, Refused
 
 
 class Recorder(Protocol):
@@ -33,3 +33,16 @@ class JournalSink(Protocol):
 
     def put(self, ts: int, messages: list[object], state: dict[str, Any] | None) -> bool:
         """Take a batch; False when the backlog is full."""
+
+
+class TelemetrySink(Protocol):
+    """Who watches the desk live (paper runs); what it does never raises and never waits."""
+
+    def subscriptions(self) -> Iterable[tuple[str, Callable[[Any], None], int]]:
+        """Return (topic, handler, priority) of everything it wants to hear."""
+
+    def on_equity(self, point: EquityPoint) -> None:
+        """Take a sample of the books."""
+
+    def on_pulse(self, event: object) -> None:
+        """Look at what is not published: books, tools, positions (called at intervals of wall time)."""

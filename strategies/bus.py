@@ -79,6 +79,8 @@ RISK_PRIORITY: Final = 70
 EXECUTION_PRIORITY: Final = 60
 STRATEGY_PRIORITY: Final = 50  # and down, in registry order
 MONITOR_PRIORITY: Final = 1
+TELEMETRY_FIRST: Final = 99  # notes when an instant or a signal begins, before anyone acts on it
+TELEMETRY_PRIORITY: Final = 2  # hears everything else after those who act
 STATE_PRIORITY_OFFSET: Final = 1000  # strategies hear of a halt before anyone else
 
 

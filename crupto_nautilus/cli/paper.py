@@ -70,6 +70,7 @@ def paper(
     market = _market(catalog_dir, use_mock_feed or (profile == "vst" and catalog_dir is None), out)
     chosen = resolve_symbols(symbols, open_catalog(market).instruments()) if symbols else None
 
+    from crupto_nautilus.cli.dashboard_service import dashboard_services
     from crupto_nautilus.cli.running import new_run_id, run_paper_desk
     from crupto_nautilus.desk.options import PaperOptions
     from crupto_nautilus.journal.database import default_url
@@ -90,7 +91,7 @@ def paper(
         speed=speed,
         max_cycles=max_cycles,
     )
-    services = _length(wall_limit_s(duration, max_seconds), until_ns)
+    services = _length(wall_limit_s(duration, max_seconds), until_ns) + dashboard_services(config)
     return run_paper_desk(options, services, status_every_s=status_every_s)
 
 
