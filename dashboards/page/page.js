@@ -60,7 +60,7 @@ function showDesk({ desk, run }) {
   byId("desk-mode").textContent = desk.mode.replace("_", " ");
   byId("desk-since").textContent = desk.since ? `since ${stamp(desk.since)}` : "since the start";
   byId("desk-reason").textContent = [desk.reason, desk.detail].filter(Boolean).join(": ") || (run.ended ? `The run has ended: ${run.ended}.` : "No lock, no halt.");
-  byId("desk-still").textContent = desk.still + (desk.safe_mode ? " Safe mode: correlated positions lower the risk cap." : "");
+  byId("desk-still").textContent = desk.still.charAt(0).toUpperCase() + desk.still.slice(1) + "." + (desk.safe_mode ? " Safe mode: correlated positions lower the risk cap." : "");
 }
 
 function showRun({ run, desk_ts: ts }) {

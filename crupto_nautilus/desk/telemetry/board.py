@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from crupto_nautilus.desk.state_words import what_still_happens
 from crupto_nautilus.desk.telemetry.desk import DeskTelemetry
-from crupto_nautilus.desk.telemetry.still import what_still_happens
 from dashboards.exposition import Exposition
 from dashboards.source import DecisionQuery, Health
 from dashboards.telemetry_csv import Sample
@@ -159,7 +159,7 @@ class LiveBoard:
                 "detail": state.detail,
                 "since": state.ts_event,
                 "cooling_until": state.cooling_until_ns,
-                "still": what_still_happens(state),
+                "still": what_still_happens(state, view.desk_ts, self._facts["run_id"]),
                 "safe_mode": bool(safe and safe.active),
             },
             "books": view.books,
