@@ -1,0 +1,37 @@
+"""The offset between the venue's clock and ours, measured; signed requests carry the venue's time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from adapters.bingx.timebase import Timebase
+
+SAMPLES = 5
+
+
+class VenueClock:
+    """Our time corrected by the offset of the sample with the shortest round trip (its error is half of that)."""
+
+    def __init__(self, timebase: Timebase) -> None:
+        self._timebase = timebase
+        self.offset_ms = 0
+        self.round_trip_ms = 0
+        self.measured = 0
+
+    def now_ms(self) -> int:
+        """Return the venue's time, ms since 1970."""
+        return self._timebase.now_ms() + self.offset_ms
+
+    async def measure(self, server_time: Callable[[], Awaitable[int]], samples: int = SAMPLES) -> int:
+        """Ask for the venue's time several times, keep the best sample and return the offset in ms."""
+        best: tuple[int, int] | None = None
+        for _ in range(samples):
+            sent = self._timebase.now_ms()
+            theirs = await server_time()
+            received = self._timebase.now_ms()
+            sample = (received - sent, theirs - (sent + received) // 2)
+            best = sample if best is None else min(best, sample)
+        if best is not None:
+            self.round_trip_ms, self.offset_ms = best
+            self.measured += 1
+        return self.offset_ms

@@ -1,0 +1,364 @@
+"""Market data payloads as frozen rows: pure, strict, in the venue's own units (base coins, USDT, ms).
+
+Guarantees: what an object needs is checked, alone and against its neighbours (high and low of a bar, bid below
+ask, the symbol that was asked for); unknown extra fields change nothing; a row never holds a guessed value.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from adapters.bingx.constants import MINUTE_MS
+from adapters.bingx.errors import MalformedAnswer
+from adapters.bingx.fields import (
+    Row,
+    as_number,
+    integer,
+    malformed,
+    milliseconds,
+    not_negative,
+    number,
+    positive,
+    record,
+    rows,
+    text,
+    text_or_empty,
+    truth,
+)
+
+ONLINE = 1
+MAX_PRECISION = 16
+
+
+class Contract(NamedTuple):
+    """What the venue says of one perpetual."""
+
+    symbol: str
+    asset: str
+    currency: str
+    price_digits: int
+    size_digits: int
+    min_quantity: Decimal
+    min_notional: Decimal
+    maker_fee: Decimal
+    taker_fee: Decimal
+    status: int
+    can_open: bool
+    can_close: bool
+
+    @property
+    def tick(self) -> Decimal:
+        """The price step."""
+        return Decimal(1).scaleb(-self.price_digits)
+
+    @property
+    def step(self) -> Decimal:
+        """The quantity step, base coins."""
+        return Decimal(1).scaleb(-self.size_digits)
+
+    @property
+    def is_online(self) -> bool:
+        """Whether positions may be opened."""
+        return self.status == ONLINE and self.can_open
+
+
+class Kline(NamedTuple):
+    """A bar, closed or forming, by its OPEN time in ms."""
+
+    open_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+
+class BookRow(NamedTuple):
+    """Levels of the book, best first."""
+
+    symbol: str
+    ts_ms: int
+    bids: tuple[tuple[Decimal, Decimal], ...]
+    asks: tuple[tuple[Decimal, Decimal], ...]
+
+
+class TradeRow(NamedTuple):
+    """One print; `ordinal` counts equal prints within a frame, the stream gives no id."""
+
+    symbol: str
+    ts_ms: int
+    price: Decimal
+    quantity: Decimal
+    buyer_is_maker: bool
+    trade_id: str
+
+
+class Premium(NamedTuple):
+    """Mark price, index price and the funding that is forming."""
+
+    symbol: str
+    mark_price: Decimal
+    index_price: Decimal
+    funding_rate: Decimal
+    next_funding_ms: int
+    interval_hours: int | None
+
+
+class FundingRow(NamedTuple):
+    """A settled funding rate."""
+
+    symbol: str
+    ts_ms: int
+    rate: Decimal
+
+
+def contracts(data: object) -> tuple[dict[str, Contract], dict[str, MalformedAnswer]]:
+    """Return the contracts by symbol, and by symbol what is wrong with those that cannot be used."""
+    good: dict[str, Contract] = {}
+    broken: dict[str, MalformedAnswer] = {}
+    for k, raw in enumerate(rows(data, "contracts")):
+        row = record(raw, f"contracts[{k}]")
+        symbol = text(row, "symbol", f"contracts[{k}]")
+        try:
+            good[symbol] = contract(row)
+        except MalformedAnswer as error:
+            broken[symbol] = error
+    return good, broken
+
+
+def contract(row: Row) -> Contract:
+    """Return one contract."""
+    where = "contract"
+    symbol = text(row, "symbol", where)
+    asset, currency = text(row, "asset", where), text(row, "currency", where)
+    if symbol != f"{asset}-{currency}":
+        raise malformed(f"{where}.symbol", symbol, f"{asset}-{currency}")
+    digits = []
+    for key in ("pricePrecision", "quantityPrecision"):
+        value = integer(row, key, where)
+        if value > MAX_PRECISION:
+            raise malformed(f"{where}.{key}", value, f"at most {MAX_PRECISION}")
+        digits.append(value)
+    fees = []
+    for key in ("makerFeeRate", "takerFeeRate"):
+        fee = number(row, key, where)
+        if not -Decimal("0.01") < fee < Decimal("0.1"):
+            raise malformed(f"{where}.{key}", fee, "a fraction between -0.01 and 0.1")
+        fees.append(fee)
+    return Contract(
+        symbol,
+        asset,
+        currency,
+        digits[0],
+        digits[1],
+        positive(row, "tradeMinQuantity", where),
+        not_negative(row, "tradeMinUSDT", where),
+        fees[0],
+        fees[1],
+        integer(row, "status", where),
+        truth(row, "apiStateOpen", where),
+        truth(row, "apiStateClose", where),
+    )
+
+
+def klines(data: object, *, minutes: int = 1, time_key: str = "time") -> list[Kline]:
+    """Return bars of a REST answer in time order (the venue sends the newest first); one row a time."""
+    found = {}
+    for k, raw in enumerate(rows(data, "klines")):
+        where = f"klines[{k}]"
+        row = record(raw, where)
+        bar = _kline(row, where, ("open", "high", "low", "close", "volume"), time_key, minutes)
+        if bar.open_ms in found and found[bar.open_ms] != bar:
+            raise malformed(f"{where}.{time_key}", bar.open_ms, "one row for each time")
+        found[bar.open_ms] = bar
+    return [found[ms] for ms in sorted(found)]
+
+
+def kline_frame(data: object, *, minutes: int = 1) -> list[Kline]:
+    """Return the bars of a stream frame's `data`; the last one is forming."""
+    return sorted(
+        _kline(record(raw, "kline"), "kline", ("o", "h", "l", "c", "v"), "T", minutes)
+        for raw in rows(data, "kline frame")
+    )
+
+
+def _kline(row: Row, where: str, keys: tuple[str, str, str, str, str], time_key: str, minutes: int) -> Kline:
+    open_ms = milliseconds(row, time_key, where)
+    if open_ms % (minutes * MINUTE_MS):
+        raise malformed(f"{where}.{time_key}", open_ms, f"the open time of a bar of {minutes} minutes")
+    opened, high, low, close = (positive(row, key, where) for key in keys[:4])
+    if not low <= min(opened, close) <= max(opened, close) <= high:
+        raise malformed(where, f"o {opened} h {high} l {low} c {close}", "low <= open, close <= high")
+    return Kline(open_ms, opened, high, low, close, not_negative(row, keys[4], where))
+
+
+def book(data: object, symbol: str, ts_ms: int | None = None) -> BookRow:
+    """Return a book of a REST answer or a frame; the stream sends asks in either order, so they are sorted."""
+    row = record(data, "depth")
+    if ts_ms is None:
+        ts_ms = milliseconds(row, "T", "depth")
+    # Quantities in coins where the venue gives both.
+    bids = _levels(row, "bidsCoin" if "bidsCoin" in row else "bids", reverse=True)
+    asks = _levels(row, "asksCoin" if "asksCoin" in row else "asks", reverse=False)
+    if bids and asks and bids[0][0] >= asks[0][0]:
+        raise malformed("depth", f"bid {bids[0][0]} ask {asks[0][0]}", "the best bid below the best ask")
+    return BookRow(symbol, ts_ms, bids, asks)
+
+
+def book_frame(frame: Row, symbol: str) -> BookRow:
+    """Return the book of a depth frame (`ts` beside `data`)."""
+    return book(frame.get("data"), symbol, milliseconds(frame, "ts", "depth frame"))
+
+
+def _levels(row: Row, key: str, *, reverse: bool) -> tuple[tuple[Decimal, Decimal], ...]:
+    found = []
+    for k, level in enumerate(rows(row.get(key), f"depth.{key}")):
+        where = f"depth.{key}[{k}]"
+        pair = rows(level, where)
+        if len(pair) != 2:
+            raise malformed(where, pair, "price and quantity")
+        price, quantity = as_number(pair[0], where), as_number(pair[1], where)
+        if price <= 0 or quantity < 0:
+            raise malformed(where, pair, "a price above 0 and a quantity of at least 0")
+        if quantity:
+            found.append((price, quantity))
+    found.sort(reverse=reverse)
+    if len({price for price, _ in found}) != len(found):
+        raise malformed(f"depth.{key}", "a price twice", "one level a price")
+    return tuple(found)
+
+
+def trade_frame(data: object, symbol: str) -> list[TradeRow]:
+    """Return the prints of a trade frame, oldest first; equal prints stay apart (ccxt drops them)."""
+    seen: dict[tuple[object, ...], int] = {}
+    found = []
+    frame = rows(data, "trade frame")
+    newest_first = len(frame) > 1 and _time_of(frame[0]) > _time_of(frame[-1])
+    for raw in reversed(frame) if newest_first else frame:
+        row = record(raw, "trade")
+        if text(row, "s", "trade") != symbol:
+            raise malformed("trade.s", row["s"], symbol)
+        key = (
+            milliseconds(row, "T", "trade"),
+            positive(row, "p", "trade"),
+            positive(row, "q", "trade"),
+            truth(row, "m", "trade"),
+        )
+        seen[key] = ordinal = seen.get(key, -1) + 1
+        ts, price, quantity, maker = key
+        found.append(
+            TradeRow(
+                symbol, ts, price, quantity, maker, f"{ts}-{price}-{quantity}-{'S' if maker else 'B'}-{ordinal}"[:36]
+            )
+        )
+    return found
+
+
+def _time_of(raw: object) -> int:
+    return milliseconds(record(raw, "trade"), "T", "trade")
+
+
+def trades(data: object, symbol: str) -> list[TradeRow]:
+    """Return the prints of a REST answer, oldest first."""
+    found = []
+    for k, raw in enumerate(rows(data, "trades")):
+        where = f"trades[{k}]"
+        row = record(raw, where)
+        ts, price = milliseconds(row, "time", where), positive(row, "price", where)
+        quantity, maker = positive(row, "qty", where), truth(row, "isBuyerMaker", where)
+        given = row.get("fillId")
+        trade_id = str(integer(row, "fillId", where)) if given not in (None, "") else f"{ts}-{price}-{quantity}-{k}"
+        found.append(TradeRow(symbol, ts, price, quantity, maker, trade_id[:36]))
+    return sorted(found, key=lambda trade: trade.ts_ms)
+
+
+def premiums(data: object) -> dict[str, Premium]:
+    """Return mark, index and forming funding by symbol; the venue sends one object or a list."""
+    found = [premium(record(raw, "premium index")) for raw in (data if isinstance(data, list) else [data])]
+    return {row.symbol: row for row in found}
+
+
+def premium(row: Row) -> Premium:
+    """Return one row of the premium index."""
+    where = "premium index"
+    interval = None
+    if row.get("fundingIntervalHours") not in (None, ""):
+        interval = integer(row, "fundingIntervalHours", where)
+        if interval not in (1, 2, 4, 8, 24):
+            raise malformed(f"{where}.fundingIntervalHours", interval, "1, 2, 4, 8 or 24")
+    return Premium(
+        text(row, "symbol", where),
+        positive(row, "markPrice", where),
+        positive(row, "indexPrice", where),
+        _rate(row, "lastFundingRate", where),
+        milliseconds(row, "nextFundingTime", where),
+        interval,
+    )
+
+
+def funding(data: object, symbol: str) -> list[FundingRow]:
+    """Return settled rates, oldest first; the venue says null where it has none."""
+    found = {}
+    for k, raw in enumerate(rows([] if data is None else data, "funding rates")):
+        where = f"funding rates[{k}]"
+        row = record(raw, where)
+        if text(row, "symbol", where) != symbol:
+            raise malformed(f"{where}.symbol", row["symbol"], symbol)
+        ts = milliseconds(row, "fundingTime", where)
+        found[ts] = FundingRow(symbol, ts, _rate(row, "fundingRate", where))
+    return [found[ts] for ts in sorted(found)]
+
+
+def _rate(row: Row, key: str, where: str) -> Decimal:
+    rate = number(row, key, where)
+    if not -1 < rate < 1:
+        raise malformed(f"{where}.{key}", rate, "a fraction between -1 and 1")
+    return rate
+
+
+def mark_price_frame(data: object, symbol: str) -> tuple[int, Decimal]:
+    """Return time in ms and price of a mark price frame."""
+    row = record(data, "mark price")
+    if text(row, "s", "mark price") != symbol:
+        raise malformed("mark price.s", row["s"], symbol)
+    return milliseconds(row, "E", "mark price"), positive(row, "p", "mark price")
+
+
+class Ticker(NamedTuple):
+    """Best prices and the quote volume of 24 hours."""
+
+    symbol: str
+    last: Decimal
+    bid: Decimal
+    ask: Decimal
+    quote_volume: Decimal
+
+
+def tickers(data: object) -> dict[str, Ticker]:
+    """Return tickers by symbol; the venue sends one object or a list."""
+    found = {}
+    for raw in data if isinstance(data, list) else [data]:
+        row = record(raw, "ticker")
+        symbol = text(row, "symbol", "ticker")
+        found[symbol] = Ticker(
+            symbol,
+            positive(row, "lastPrice", "ticker"),
+            not_negative(row, "bidPrice", "ticker"),
+            not_negative(row, "askPrice", "ticker"),
+            not_negative(row, "quoteVolume", "ticker"),
+        )
+    return found
+
+
+def split_topic(topic: str) -> tuple[str, str]:
+    """Return symbol and channel of a `dataType`."""
+    symbol, at, channel = topic.partition("@")
+    if not at or not symbol or not channel:
+        raise malformed("frame.dataType", topic, "SYMBOL@CHANNEL")
+    return symbol, channel
+
+
+def topic_of(frame: Row) -> str:
+    """Return the `dataType` of a frame, empty for answers and user events."""
+    return text_or_empty(frame, "dataType", "frame")
