@@ -35,11 +35,12 @@ class State(IntEnum):
     """States of an order in the order in which they follow each other; an event never moves one back."""
 
     NEW = 0
-    PARTIALLY_FILLED = 1
-    CANCELLED = 2
-    EXPIRED = 3
-    FAILED = 4
-    FILLED = 5
+    TRIGGERED = 1  # a stop that became another order, which fills in its place
+    PARTIALLY_FILLED = 2
+    CANCELLED = 3
+    EXPIRED = 4
+    FAILED = 5
+    FILLED = 6
 
     @property
     def is_final(self) -> bool:
@@ -51,6 +52,7 @@ STATES: Mapping[str, State] = {
     "NEW": State.NEW,
     "PENDING": State.NEW,
     "WORKING": State.NEW,
+    "TRIGGERED": State.TRIGGERED,
     "PARTIALLY_FILLED": State.PARTIALLY_FILLED,
     "FILLED": State.FILLED,
     "CANCELED": State.CANCELLED,
@@ -303,7 +305,7 @@ def replaced(data: object) -> Replaced:
     )
 
 
-def fills(data: object, parse_time: bool = True) -> list[FillRow]:
+def fills(data: object) -> list[FillRow]:
     """Return the fills of an answer `{fill_history_orders: [...]}`, oldest first."""
     found = rows(record(data, "fill history").get("fill_history_orders"), "fill history")
     parsed = [fill_row(record(raw, f"fills[{k}]")) for k, raw in enumerate(found)]

@@ -1,0 +1,214 @@
+"""Rows of BingX as engine objects: instruments, bars, quotes, prints, books, prices, funding.
+
+Guarantees: prices and quantities are exact (from decimals, on the contract's grid) or refused; bars are
+stamped at their close; the virtual asset is shown to the engine as USDT, in which contracts settle.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from nautilus_trader.model import (
+    AggressorSide,
+    Bar,
+    BarType,
+    BookOrder,
+    CryptoPerpetual,
+    Currency,
+    FundingRateUpdate,
+    IndexPriceUpdate,
+    InstrumentId,
+    MarkPriceUpdate,
+    Money,
+    OrderBookDepth10,
+    OrderSide,
+    Price,
+    Quantity,
+    QuoteTick,
+    Symbol,
+    TradeId,
+    TradeTick,
+)
+
+from adapters.bingx.constants import MINUTE_MS, VENUE
+from adapters.bingx.errors import MalformedAnswer
+from adapters.bingx.market_rows import BookRow, Contract, FundingRow, Kline, Premium, TradeRow
+
+MS = 1_000_000
+USDT = Currency.from_str("USDT")
+DEPTH = 10
+
+
+def instrument_id(symbol: str) -> InstrumentId:
+    """Return the engine's id of a venue symbol."""
+    return InstrumentId.from_str(f"{symbol}.{VENUE}")
+
+
+def instrument(contract: Contract, ts_ns: int) -> CryptoPerpetual:
+    """Return the engine's instrument of a contract: linear, settled in USDT."""
+    return CryptoPerpetual(
+        instrument_id(contract.symbol),
+        Symbol(contract.symbol),
+        Currency.from_str(contract.asset),
+        USDT,
+        USDT,
+        False,
+        contract.price_digits,
+        contract.size_digits,
+        Price.from_str(f"{contract.tick:f}"),
+        Quantity.from_str(f"{contract.step:f}"),
+        ts_ns,
+        ts_ns,
+        min_quantity=Quantity.from_str(f"{on_grid(contract.min_quantity, contract.size_digits, up=True):f}"),
+        min_notional=Money(float(contract.min_notional), USDT) if contract.min_notional else None,
+        maker_fee=contract.maker_fee,
+        taker_fee=contract.taker_fee,
+        margin_init=Decimal("0.01"),
+        margin_maint=Decimal("0.005"),
+    )
+
+
+def on_grid(value: Decimal, digits: int, *, up: bool = False) -> Decimal:
+    """Return a value with exactly so many decimals; only rounding up loses nothing that matters here."""
+    from decimal import ROUND_CEILING, ROUND_HALF_EVEN
+
+    return value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_CEILING if up else ROUND_HALF_EVEN)
+
+
+def price(value: Decimal, contract: Contract) -> Price:
+    """Return a price of the venue; one that is not on the contract's grid is refused."""
+    return Price.from_str(f"{_exact(value, contract.price_digits, contract, 'price'):f}")
+
+
+def quantity(value: Decimal, contract: Contract) -> Quantity:
+    """Return a quantity of the venue; one that is not on the contract's grid is refused."""
+    return Quantity.from_str(f"{_exact(value, contract.size_digits, contract, 'quantity'):f}")
+
+
+def _exact(value: Decimal, digits: int, contract: Contract, what: str) -> Decimal:
+    rounded = value.quantize(Decimal(1).scaleb(-digits))
+    # JSON numbers such as 64879.99999999999 are the venue's own floats: a hair off the grid is on it.
+    if abs(rounded - value) > Decimal(1).scaleb(-digits - 4):
+        raise MalformedAnswer(
+            f"{contract.symbol}: a {what} is not on the contract's grid",
+            found=f"{value:f}",
+            expected=f"at most {digits} decimals",
+        )
+    return rounded
+
+
+def bar(row: Kline, bar_type: BarType, contract: Contract, minutes: int, ts_init: int) -> Bar:
+    """Return a closed bar, stamped at its close."""
+    return Bar(
+        bar_type,
+        price(row.open, contract),
+        price(row.high, contract),
+        price(row.low, contract),
+        price(row.close, contract),
+        Quantity.from_str(f"{on_grid(row.volume, contract.size_digits):f}"),
+        (row.open_ms + minutes * MINUTE_MS) * MS,
+        ts_init,
+    )
+
+
+def quote(row: BookRow, contract: Contract, ts_init: int) -> QuoteTick:
+    """Return the best bid and ask of a book.
+
+    Raises
+    ------
+    MalformedAnswer
+        A side of the book is empty.
+    """
+    if not row.bids or not row.asks:
+        raise MalformedAnswer(f"{row.symbol}: a side of the book is empty", expected="bids and asks")
+    return QuoteTick(
+        instrument_id(row.symbol),
+        price(row.bids[0][0], contract),
+        price(row.asks[0][0], contract),
+        Quantity.from_str(f"{on_grid(row.bids[0][1], contract.size_digits):f}"),
+        Quantity.from_str(f"{on_grid(row.asks[0][1], contract.size_digits):f}"),
+        row.ts_ms * MS,
+        ts_init,
+    )
+
+
+def depth(row: BookRow, contract: Contract, sequence: int, ts_init: int) -> OrderBookDepth10:
+    """Return the best ten levels of each side; missing ones are empty."""
+    bids = _levels(row.bids, OrderSide.BUY, contract)
+    asks = _levels(row.asks, OrderSide.SELL, contract)
+    return OrderBookDepth10(
+        instrument_id(row.symbol),
+        bids,
+        asks,
+        [1 if order.size.as_double() else 0 for order in bids],
+        [1 if order.size.as_double() else 0 for order in asks],
+        0,
+        sequence,
+        row.ts_ms * MS,
+        ts_init,
+    )
+
+
+def _levels(
+    levels: tuple[tuple[Decimal, Decimal], ...], side: OrderSide, contract: Contract
+) -> list[BookOrder]:
+    orders = [
+        BookOrder(
+            side,
+            price(level, contract),
+            Quantity.from_str(f"{on_grid(size, contract.size_digits):f}"),
+            k,
+        )
+        for k, (level, size) in enumerate(levels[:DEPTH])
+    ]
+    empty = BookOrder(side, Price(0.0, contract.price_digits), Quantity(0.0, contract.size_digits), 0)
+    return orders + [empty] * (DEPTH - len(orders))
+
+
+def trade(row: TradeRow, contract: Contract, ts_init: int) -> TradeTick:
+    """Return a print."""
+    return TradeTick(
+        instrument_id(row.symbol),
+        price(row.price, contract),
+        quantity(row.quantity, contract),
+        AggressorSide.SELLER if row.buyer_is_maker else AggressorSide.BUYER,
+        TradeId(row.trade_id),
+        row.ts_ms * MS,
+        ts_init,
+    )
+
+
+def mark_price(symbol: str, value: Decimal, contract: Contract, ts_ms: int, ts_init: int) -> MarkPriceUpdate:
+    """Return a mark price."""
+    return MarkPriceUpdate(
+        instrument_id(symbol), _rounded(value, contract), ts_ms * MS, ts_init
+    )
+
+
+def index_price(row: Premium, contract: Contract, ts_ms: int, ts_init: int) -> IndexPriceUpdate:
+    """Return an index price."""
+    return IndexPriceUpdate(
+        instrument_id(row.symbol), _rounded(row.index_price, contract), ts_ms * MS, ts_init
+    )
+
+
+def _rounded(value: Decimal, contract: Contract) -> Price:
+    # Mark and index are averages and may have more decimals than an order may have.
+    return Price.from_str(f"{on_grid(value, contract.price_digits):f}")
+
+
+def forming_funding(row: Premium, ts_ms: int, ts_init: int) -> FundingRateUpdate:
+    """Return the rate that is forming, with the moment at which it will be settled."""
+    return FundingRateUpdate(
+        instrument_id(row.symbol),
+        row.funding_rate,
+        ts_ms * MS,
+        ts_init,
+        None if row.interval_hours is None else row.interval_hours * 60,
+        row.next_funding_ms * MS,
+    )
+
+
+def settled_funding(row: FundingRow, ts_init: int) -> FundingRateUpdate:
+    """Return a rate that was settled."""
+    return FundingRateUpdate(instrument_id(row.symbol), row.rate, row.ts_ms * MS, ts_init)
