@@ -1,0 +1,194 @@
+"""Publishes closed bars: from the stream, confirmed or completed by REST.
+
+Guarantees: each bar of a topic is handed on once and in time order; between two bars the missing ones are
+fetched first; with `confirm_bars` the published bar is the one that REST shows, unless REST is behind the
+stream or down: then the stream's own last view, so data goes on; a topic that stays silent while the venue
+trades is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from adapters.bingx.closing import ClosingBar
+from adapters.bingx.config import DataSettings
+from adapters.bingx.constants import KLINES_PAGE, MINUTE_MS
+from adapters.bingx.errors import BingxError
+from adapters.bingx.history import kline_window
+from adapters.bingx.market_rows import Contract, Kline
+from adapters.bingx.rest import BingxRest
+from adapters.bingx.sockets import Frame
+
+CONFIRM_ATTEMPTS = 4
+CONFIRM_PAUSE_S = 0.3
+SILENT_BARS = 2  # closed by the clock in a row, with trades that the stream did not show
+
+
+class Closed(NamedTuple):
+    """A closed bar on its way out."""
+
+    row: Kline
+    contract: Contract
+    minutes: int
+    bar_type: Any
+
+
+class _Topic:
+    __slots__ = ("bar_type", "closing", "contract", "name", "silent", "task")
+
+    def __init__(self, name: str, contract: Contract, minutes: int, bar_type: Any) -> None:
+        self.name, self.contract, self.bar_type = name, contract, bar_type
+        self.closing = ClosingBar(minutes)
+        self.task: asyncio.Task[None] | None = None
+        self.silent = 0
+
+
+class BarPublisher:
+    """All kline topics of a client."""
+
+    def __init__(
+        self,
+        rest: BingxRest,
+        settings: DataSettings,
+        publish: Callable[[Closed], None],
+        on_stale: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._rest, self._settings, self._publish, self._on_stale = rest, settings, publish, on_stale
+        self._topics: dict[str, _Topic] = {}
+        self.published = 0
+        self.from_stream = 0
+        self.confirmed = 0
+        self.backfilled = 0
+        self.unconfirmed = 0  # REST was down or behind: the stream's view was published
+        self.differing = 0  # REST and the stream's last view differed
+        self.closed_by_clock = 0
+
+    def add(self, topic: str, contract: Contract, minutes: int, bar_type: Any) -> None:
+        """Want the bars of a topic."""
+        if topic not in self._topics:
+            self._topics[topic] = _Topic(topic, contract, minutes, bar_type)
+
+    def remove(self, topic: str) -> None:
+        """Want them no more."""
+        gone = self._topics.pop(topic, None)
+        if gone is not None and gone.task is not None:
+            gone.task.cancel()
+
+    def frame(self, topic: str, frame: Frame) -> None:
+        """Take a kline frame."""
+        held = self._topics.get(topic)
+        if held is not None and held.closing.frame(frame.get("data")):
+            held.silent = 0
+            self._closed(held)
+
+    def catch_up(self, topic: str) -> None:
+        """The stream was down: fetch what closed meanwhile."""
+        held = self._topics.get(topic)
+        if held is not None and held.closing.by_clock(self._rest.clock.now_ms(), self._grace_ms):
+            self._closed(held)
+
+    async def keep_time(self) -> None:
+        """Close bars by the clock when no frame does."""
+        while True:
+            await self._settings.timebase.sleep(0.5)
+            now = self._rest.clock.now_ms()
+            for held in list(self._topics.values()):
+                frames = held.closing.frames
+                if held.closing.by_clock(now, self._grace_ms):
+                    self.closed_by_clock += 1
+                    held.silent = held.silent + 1 if not frames else 0
+                    self._closed(held)
+
+    @property
+    def _grace_ms(self) -> int:
+        return round(self._settings.close_grace_s * 1000)
+
+    async def history(self, symbol: str, minutes: int, start_ms: int, end_ms: int) -> list[Kline]:
+        """Return the closed bars that open in [start_ms, end_ms)."""
+        step = minutes * MINUTE_MS
+        end_ms = min(end_ms, self._rest.clock.now_ms() // step * step)
+        found: list[Kline] = []
+        begin = start_ms
+        while begin < end_ms:
+            until = min(begin + KLINES_PAGE * step, end_ms)
+            found += await kline_window(self._rest, symbol, minutes, begin, until)
+            begin = until
+        return found
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _closed(self, held: _Topic) -> None:
+        closing = held.closing
+        step = closing.minutes * MINUTE_MS
+        if (
+            not self._settings.confirm_bars
+            and closing.first_missing_ms == closing.wanted_ms
+            and (held.task is None or held.task.done())
+        ):
+            row = closing.seen(closing.wanted_ms)
+            if row is not None:
+                self.from_stream += 1
+                self._hand_on(held, row)
+                return
+        if held.task is None or held.task.done():
+            oldest = closing.wanted_ms - (self._settings.backfill_minutes // closing.minutes) * step
+            closing.published_ms = max(closing.published_ms, oldest - step)
+            held.task = asyncio.create_task(self._complete(held))
+
+    async def _complete(self, held: _Topic) -> None:
+        """Publish everything up to the newest closed bar."""
+        closing = held.closing
+        while closing.first_missing_ms <= closing.wanted_ms:
+            wanted = closing.wanted_ms
+            rows = await self._rows(held, closing.first_missing_ms, wanted)
+            if held.name not in self._topics:
+                return
+            for row in rows:
+                if row.open_ms < wanted:
+                    self.backfilled += 1
+                self._hand_on(held, row)
+            closing.publish(wanted)  # the venue has no bar where nothing was traded
+            traded = any(row.open_ms == wanted and row.volume for row in rows)
+            if held.silent >= SILENT_BARS and traded:
+                held.silent = 0
+                await self._on_stale(held.name)
+
+    async def _rows(self, held: _Topic, first_ms: int, last_ms: int) -> list[Kline]:
+        closing = held.closing
+        step = closing.minutes * MINUTE_MS
+        shown = closing.seen(last_ms)
+        rows: list[Kline] = []
+        for attempt in range(CONFIRM_ATTEMPTS):
+            try:
+                # The forming bar after the last one shows that REST is as far as the stream.
+                asked = await kline_window(
+                    self._rest, held.contract.symbol, closing.minutes, first_ms, last_ms + 2 * step
+                )
+            except BingxError:
+                break
+            rows = [row for row in asked if row.open_ms <= last_ms]
+            newest = rows[-1] if rows and rows[-1].open_ms == last_ms else None
+            if newest is None and shown is None and (asked and asked[-1].open_ms > last_ms or attempt):
+                return rows
+            if newest is not None and (shown is None or newest.volume >= shown.volume):
+                self.confirmed += 1
+                self.differing += shown is not None and newest != shown
+                return rows
+            await asyncio.sleep(CONFIRM_PAUSE_S)
+        self.unconfirmed += 1
+        older = [row for row in rows if row.open_ms < last_ms]
+        seen = (closing.seen(ms) for ms in range(first_ms, last_ms + 1, step))
+        known = {row.open_ms: row for row in (row for row in seen if row is not None)}
+        known.update((row.open_ms, row) for row in older)
+        if rows and rows[-1].open_ms == last_ms:
+            known.setdefault(last_ms, rows[-1])
+        return [known[ms] for ms in sorted(known)]
+
+    def _hand_on(self, held: _Topic, row: Kline) -> None:
+        if row.open_ms <= held.closing.published_ms:
+            return
+        held.closing.publish(row.open_ms)
+        self.published += 1
+        self._publish(Closed(row, held.contract, held.closing.minutes, held.bar_type))

@@ -1,0 +1,274 @@
+"""Changing and cancelling orders at the venue.
+
+BingX changes no price in place: an order is cancelled and another one placed, in one request.  Guarantees: the
+engine sees one order with a new venue id; when the second half fails the order is placed again at once, so a
+position is not left without its stop; a stop that the market has passed meanwhile is carried out at market;
+an unknown outcome is looked up before anything is sent again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol
+
+from nautilus_trader.model import VenueOrderId
+
+from adapters.bingx import engine_data as engine
+from adapters.bingx.dead_man import DeadMansSwitch
+from adapters.bingx.errors import BingxError, Meaning, Treatment, VenueRefused
+from adapters.bingx.ledger import OrderLedger
+from adapters.bingx.order_journal import OrderJournal
+from adapters.bingx.order_params import Params, decimal_of, order_params
+from adapters.bingx.order_rows import CONDITIONAL, Placed, State, order, orders, replaced
+from adapters.bingx.placing import OrderRefused, Placer, looks_like
+from adapters.bingx.reconcile import Reconciler
+from adapters.bingx.rest import CANCEL, OPEN_ORDERS, ORDER, REPLACE, BingxRest
+from adapters.bingx.timebase import Timebase
+from adapters.bingx.tracked import TrackedOrder, venue_client_id
+
+MS = 1_000_000
+# A trigger price on the wrong side of the market: the stop is due now.
+THROUGH_MARKET = frozenset({"110411", "110412"})
+
+
+class ChangeEvents(Protocol):
+    """The events of an execution client that tell of changes."""
+
+    def generate_order_updated(self, order: Any, venue_order_id: Any, quantity: Any, price: Any, trigger_price: Any, protection_price: Any, ts_event: int) -> None:
+        """Tell of a change."""
+
+    def generate_order_modify_rejected(self, order: Any, venue_order_id: Any, reason: str, ts_event: int) -> None:
+        """Tell that a change was refused."""
+
+    def generate_order_cancel_rejected(self, order: Any, venue_order_id: Any, reason: str, ts_event: int) -> None:
+        """Tell that a cancellation was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an order is to become: total quantity, limit price and trigger price."""
+
+    quantity: Decimal
+    price: Decimal | None
+    trigger: Decimal | None
+
+
+class OrderChanger:
+    """Modifies and cancels tracked orders; the caller holds the lock of the order."""
+
+    def __init__(
+        self,
+        rest: BingxRest,
+        timebase: Timebase,
+        events: ChangeEvents,
+        ledger: OrderLedger,
+        placer: Placer,
+        journal: OrderJournal,
+        switch: DeadMansSwitch,
+        reconciler: Reconciler,
+        window_s: float,
+    ) -> None:
+        self._rest, self._timebase, self._events, self._ledger = rest, timebase, events, ledger
+        self._placer, self._journal, self._switch, self._reconciler = placer, journal, switch, reconciler
+        self._window_s = window_s
+        self.replaced = 0
+        self.restored = 0
+        self.at_market = 0
+
+    # --- placing -------------------------------------------------------------------------------------------
+
+    async def place(self, tracked: TrackedOrder, params: Params) -> Placed:
+        """Place an order; a stop that the market has passed already is carried out at market.
+
+        Raises
+        ------
+        OrderRefused
+            It is certainly not at the venue.
+        """
+        if tracked.is_reduce_only and params["type"] in CONDITIONAL:
+            await self._switch.before_protection()
+        await self._journal.intend(tracked.client_id, params)
+        try:
+            answer = await self._placer.place(params)
+        except OrderRefused as refused:
+            if not (tracked.is_reduce_only and any(code in refused.reason for code in THROUGH_MARKET)):
+                raise
+            self.at_market += 1
+            tracked.replacements += 1
+            answer = await self._placer.place(
+                {k: v for k, v in params.items() if k not in {"stopPrice", "workingType", "price"}}
+                | {"type": "MARKET", "clientOrderID": venue_client_id(tracked.client_id, tracked.replacements)}
+            )
+        await self._journal.placed(tracked.client_id, answer.order_id)
+        return answer
+
+    # --- changing ------------------------------------------------------------------------------------------
+
+    async def modify(self, tracked: TrackedOrder, wanted: Wanted) -> bool:
+        """Change an order; returns whether it was changed."""
+        if tracked.closed or not tracked.accepted:
+            self._refuse(tracked, "the order is not open at BingX")
+            return False
+        tracked.replacements += 1
+        try:
+            params = order_params(
+                tracked.order,
+                tracked.contract,
+                venue_client_id(tracked.client_id, tracked.replacements),
+                quantity=wanted.quantity - tracked.filled,
+                price=wanted.price,
+                trigger=wanted.trigger,
+            )
+        except BingxError as error:
+            self._refuse(tracked, str(error))
+            return False
+        old = tracked.venue_id
+        tracked.replacing = True
+        try:
+            await self._journal.intend(tracked.client_id, params)
+            new = await self._replace(tracked, params, old)
+        except OrderRefused as refused:
+            self._lost(tracked, refused)
+            return False
+        finally:
+            tracked.replacing = False
+        if new is None:
+            self._refuse(tracked, "the order could not be replaced")
+            await self._reconciler.order(tracked)
+            return False
+        await self._journal.placed(tracked.client_id, new.order_id)
+        self._replaced(tracked, new, wanted)
+        return True
+
+    async def _replace(self, tracked: TrackedOrder, params: Params, old: str) -> Placed | None:
+        """Return the new order; None when the old one was not cancelled."""
+        request = params | {"cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": old}
+        sent_ms, sent = self._rest.clock.now_ms(), time.monotonic()
+        try:
+            answer = replaced(await self._rest.call(REPLACE, request))
+        except VenueRefused as refusal:
+            if refusal.treatment is not Treatment.UNKNOWN_STATE:
+                return None
+        except BingxError:
+            pass
+        else:
+            if answer.new is not None:
+                return answer.new
+            if not answer.cancelled:
+                return None
+            self.restored += 1
+            return await self.place(tracked, params)
+        return await self._resolve(tracked, params, old, sent_ms, sent)
+
+    async def _resolve(
+        self, tracked: TrackedOrder, params: Params, old: str, sent_ms: int, sent: float
+    ) -> Placed | None:
+        """Find out which half of a replacement took place, and complete it."""
+        pause = 0.2
+        while True:
+            over = time.monotonic() - sent > self._window_s
+            try:
+                new = await self._placer.find(params, sent_ms)
+                if new is not None:
+                    return Placed(new.order_id, new.client_id, new.symbol, new.state, new.filled)
+                resting = orders(await self._rest.call(OPEN_ORDERS, {"symbol": tracked.symbol}))
+                alive = any(row.order_id == old for row in resting)
+                if over and alive:
+                    return None
+                if not alive:
+                    query = {"symbol": tracked.symbol, "orderId": old}
+                    gone = order(await self._rest.call(ORDER, query))
+                    if gone.state is not State.CANCELLED:
+                        return None
+                    if over:
+                        self.restored += 1
+                        return await self.place(tracked, params)
+            except OrderRefused:
+                raise
+            except BingxError:
+                pass  # unreachable: the question stays open
+            await self._timebase.sleep(pause)
+            pause = min(pause * 1.6, 5.0)
+
+    def _replaced(self, tracked: TrackedOrder, new: Placed, wanted: Wanted) -> None:
+        self.replaced += 1
+        contract = tracked.contract
+        self._ledger.book.link(tracked, new.order_id)
+        tracked.quantity, tracked.price, tracked.trigger = wanted.quantity, wanted.price, wanted.trigger
+        self._events.generate_order_updated(
+            tracked.order,
+            VenueOrderId(new.order_id),
+            engine.quantity(wanted.quantity, contract),
+            None if wanted.price is None else engine.price(wanted.price, contract),
+            None if wanted.trigger is None else engine.price(wanted.trigger, contract),
+            None,
+            self._rest.clock.now_ms() * MS,
+        )
+
+    def _lost(self, tracked: TrackedOrder, refused: OrderRefused) -> None:
+        """The old order is gone and the new one was refused: the strategy must know that nothing rests."""
+        now = self._rest.clock.now_ms()
+        self._refuse(tracked, refused.reason)
+        self._ledger.end(tracked, State.CANCELLED, now)
+
+    def _refuse(self, tracked: TrackedOrder, reason: str) -> None:
+        venue_id = VenueOrderId(tracked.venue_id) if tracked.venue_id else None
+        self._events.generate_order_modify_rejected(
+            tracked.order, venue_id, reason[:200], self._rest.clock.now_ms() * MS
+        )
+
+    # --- cancelling ----------------------------------------------------------------------------------------
+
+    async def cancel(self, tracked: TrackedOrder) -> bool:
+        """Cancel an order; returns whether it has ended."""
+        if tracked.closed:
+            self._cancel_refused(tracked, "the order has ended")
+            return True
+        query = {"symbol": tracked.symbol, "orderId": tracked.venue_id}
+        try:
+            row = order(await self._rest.call(CANCEL, query))
+        except VenueRefused as refusal:
+            await self._reconciler.order(tracked)
+            if not tracked.closed:
+                self._cancel_refused(tracked, f"BingX {refusal.code}: {refusal.reason}")
+            return tracked.closed
+        except BingxError as error:
+            await self._reconciler.order(tracked)  # the answer was lost, not necessarily the cancellation
+            if not tracked.closed:
+                self._cancel_refused(tracked, str(error))
+            return tracked.closed
+        if row.filled > tracked.cumulative.get(row.order_id, Decimal(0)):
+            await self._reconciler.order(tracked)
+        elif not tracked.closed:
+            self._ledger.row(tracked, row)
+            self._ledger.end(tracked, State.CANCELLED, row.updated_ms)
+        return tracked.closed
+
+    def _cancel_refused(self, tracked: TrackedOrder, reason: str) -> None:
+        venue_id = VenueOrderId(tracked.venue_id) if tracked.venue_id else None
+        self._events.generate_order_cancel_rejected(
+            tracked.order, venue_id, reason[:200], self._rest.clock.now_ms() * MS
+        )
+
+
+def wanted_of(tracked: TrackedOrder, command: Any) -> Wanted:
+    """Return what a modify command wants; what it does not name stays as it is."""
+    quantity = tracked.quantity if command.quantity is None else decimal_of(command.quantity)
+    return Wanted(
+        quantity, _or(command.price, tracked, "price"), _or(command.trigger_price, tracked, "trigger")
+    )
+
+
+def _or(value: Any, tracked: TrackedOrder, name: str) -> Decimal | None:
+    if value is not None:
+        return decimal_of(value)
+    held: Decimal | None = getattr(tracked, name)
+    if held is not None:
+        return held
+    own = getattr(tracked.order, "price" if name == "price" else "trigger_price", None)
+    return None if own is None else decimal_of(own)
+
+
+__all__ = ["Meaning", "OrderChanger", "Wanted", "looks_like", "wanted_of"]

@@ -1,0 +1,67 @@
+"""The dead man's switch: the venue cancels resting entries when this process falls silent.
+
+`cancelAllAfter` cancels every order of the account, protective stops too.  A lost stop is worse than a stale
+entry (which carries its own stop), so the switch is armed only while entries rest and no order that reduces a
+position does, and it is disarmed before a stop is placed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from adapters.bingx.errors import BingxError
+from adapters.bingx.rest import DEAD_MAN, BingxRest
+
+
+class DeadMansSwitch:
+    """Keeps the switch as it must be.
+
+    Parameters
+    ----------
+    seconds : int
+        Of silence; 0 switches nothing.
+    resting : callable
+        Returns how many entries rest, and how many orders rest that reduce a position.
+    """
+
+    def __init__(self, rest: BingxRest, seconds: int, resting: Callable[[], tuple[int, int]]) -> None:
+        self._rest, self._seconds, self._resting = rest, seconds, resting
+        self.armed = False
+        self._renew_at = 0.0
+        self._lock = asyncio.Lock()
+        self.renewals = 0
+        self.failures = 0
+
+    async def keep(self) -> None:
+        """Arm, renew or disarm it; call it every second and after each change."""
+        if not self._seconds:
+            return
+        async with self._lock:
+            entries, protective = self._resting()
+            wanted = entries > 0 and protective == 0
+            try:
+                if wanted and time.monotonic() >= self._renew_at:
+                    await self._rest.call(DEAD_MAN, {"type": "ACTIVATE", "timeOut": self._seconds})
+                    self.armed = True
+                    self.renewals += 1
+                    self._renew_at = time.monotonic() + self._seconds / 4
+                elif not wanted:
+                    await self._disarm()
+            except BingxError:
+                self.failures += 1
+
+    async def before_protection(self) -> None:
+        """Disarm it, because an order is about to be placed that must survive this process."""
+        if self.armed:
+            async with self._lock:
+                try:
+                    await self._disarm()
+                except BingxError:
+                    self.failures += 1
+
+    async def _disarm(self) -> None:
+        if self.armed:
+            await self._rest.call(DEAD_MAN, {"type": "CLOSE"})
+            self.armed, self._renew_at = False, 0.0

@@ -1,0 +1,55 @@
+"""Factories for a live node's builder, bound to settings.
+
+    builder.add_data_client("BINGX", data_factory(DataSettings(symbols=("BTC-USDT",))), DataClientConfig())
+    builder.add_exec_client("BINGX", execution_factory(ExecutionSettings(credentials)), ExecutionClientConfig())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nautilus_trader.live.clients import DataClientFactory, ExecutionClientFactory
+
+from adapters.bingx.config import DataSettings, ExecutionSettings
+from adapters.bingx.data import BingxDataClient
+from adapters.bingx.execution import BingxExecutionClient
+from adapters.live.feed import InstantFeed
+
+
+def data_factory(
+    settings: DataSettings,
+    feed: InstantFeed | None = None,
+    made: Callable[[BingxDataClient], None] | None = None,
+) -> type[DataClientFactory]:
+    """Return a factory of data clients; `made` is told the client, for its counters."""
+
+    class Factory(DataClientFactory):
+        @staticmethod
+        def create(*, name: Any, config: Any, cache: Any, clock: Any) -> BingxDataClient:
+            client = BingxDataClient(
+                name=name, config=config, cache=cache, clock=clock, settings=settings, feed=feed
+            )
+            if made is not None:
+                made(client)
+            return client
+
+    return Factory
+
+
+def execution_factory(
+    settings: ExecutionSettings, made: Callable[[BingxExecutionClient], None] | None = None
+) -> type[ExecutionClientFactory]:
+    """Return a factory of execution clients; `made` is told the client, for its counters."""
+
+    class Factory(ExecutionClientFactory):
+        @staticmethod
+        def create(*, name: Any, config: Any, cache: Any, clock: Any, trader_id: Any) -> BingxExecutionClient:
+            client = BingxExecutionClient(
+                name=name, config=config, cache=cache, clock=clock, trader_id=trader_id, settings=settings
+            )
+            if made is not None:
+                made(client)
+            return client
+
+    return Factory
