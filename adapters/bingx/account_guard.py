@@ -75,7 +75,9 @@ async def virtual_balance(rest: BingxRest, asset: str) -> BalanceRow:
     return found[asset]
 
 
-async def secure_account(rest: BingxRest, settings: ExecutionSettings, symbols: Sequence[str]) -> AccountFacts:
+async def secure_account(
+    rest: BingxRest, settings: ExecutionSettings, symbols: Sequence[str]
+) -> AccountFacts:
     """Check the account and put it in order.
 
     Raises
@@ -90,7 +92,7 @@ async def secure_account(rest: BingxRest, settings: ExecutionSettings, symbols: 
     converted = await _one_way(rest, settings, flat=not held and not resting)
     changed = []
     for symbol in symbols:
-        busy = any(row.symbol == symbol for row in (*held, *resting))
+        busy = symbol in {row.symbol for row in held} | {row.symbol for row in resting}
         if await _secure_symbol(rest, settings, symbol, busy=busy):
             changed.append(symbol)
     return AccountFacts(balance, held, resting, converted, tuple(changed))
@@ -104,7 +106,7 @@ async def _one_way(rest: BingxRest, settings: ExecutionSettings, *, flat: bool) 
             "the account is in hedge mode",
             found="dualSidePosition true" + ("" if flat else ", with positions or orders"),
             expected="one-way mode",
-            remedy="close positions and orders of the demo account, then start again: it is switched while flat",
+            remedy="close what is open on the demo account and start again: it is switched while flat",
         )
     try:
         await rest.call(SET_POSITION_MODE, {"dualSidePosition": "false"})
@@ -116,7 +118,9 @@ async def _one_way(rest: BingxRest, settings: ExecutionSettings, *, flat: bool) 
             remedy="close positions and orders of the demo account",
         ) from refusal
     if is_hedge_mode(await rest.call(POSITION_MODE)):
-        raise SafetyStop("the account stayed in hedge mode", found="dualSidePosition true", expected="one-way mode")
+        raise SafetyStop(
+            "the account stayed in hedge mode", found="dualSidePosition true", expected="one-way mode"
+        )
     return True
 
 

@@ -143,7 +143,9 @@ def listen_key(answer: object) -> str:
     """Return the key of a user stream."""
     key = text(record(answer, "listen key"), "listenKey", "listen key")
     if not key.isalnum():
-        raise MalformedAnswer("the listen key is not one", found=f"{len(key)} characters", expected="letters, digits")
+        raise MalformedAnswer(
+            "the listen key is not one", found=f"{len(key)} characters", expected="letters, digits"
+        )
     return key
 
 

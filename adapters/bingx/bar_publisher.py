@@ -170,7 +170,7 @@ class BarPublisher:
                 break
             rows = [row for row in asked if row.open_ms <= last_ms]
             newest = rows[-1] if rows and rows[-1].open_ms == last_ms else None
-            if newest is None and shown is None and (asked and asked[-1].open_ms > last_ms or attempt):
+            if newest is None and shown is None and ((asked and asked[-1].open_ms > last_ms) or attempt):
                 return rows
             if newest is not None and (shown is None or newest.volume >= shown.volume):
                 self.confirmed += 1

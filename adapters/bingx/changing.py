@@ -1,9 +1,9 @@
 """Changing and cancelling orders at the venue.
 
-BingX changes no price in place: an order is cancelled and another one placed, in one request.  Guarantees: the
-engine sees one order with a new venue id; when the second half fails the order is placed again at once, so a
-position is not left without its stop; a stop that the market has passed meanwhile is carried out at market;
-an unknown outcome is looked up before anything is sent again.
+BingX changes no price in place: an order is cancelled and another one placed, in one request.  Guarantees:
+the engine sees one order with a new venue id; when the second half fails the order is placed again at once,
+so a position is not left without its stop; a stop that the market has passed meanwhile is carried out at
+market; an unknown outcome is looked up before anything is sent again.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from nautilus_trader.model import VenueOrderId
 
 from adapters.bingx import engine_data as engine
 from adapters.bingx.dead_man import DeadMansSwitch
-from adapters.bingx.errors import BingxError, Meaning, Treatment, VenueRefused
+from adapters.bingx.errors import BingxError, Treatment, VenueRefused
 from adapters.bingx.ledger import OrderLedger
 from adapters.bingx.order_journal import OrderJournal
 from adapters.bingx.order_params import Params, decimal_of, order_params
 from adapters.bingx.order_rows import CONDITIONAL, Placed, State, order, orders, replaced
-from adapters.bingx.placing import OrderRefused, Placer, looks_like
+from adapters.bingx.placing import OrderRefused, Placer
 from adapters.bingx.reconcile import Reconciler
 from adapters.bingx.rest import CANCEL, OPEN_ORDERS, ORDER, REPLACE, BingxRest
 from adapters.bingx.timebase import Timebase
@@ -36,13 +36,26 @@ THROUGH_MARKET = frozenset({"110411", "110412"})
 class ChangeEvents(Protocol):
     """The events of an execution client that tell of changes."""
 
-    def generate_order_updated(self, order: Any, venue_order_id: Any, quantity: Any, price: Any, trigger_price: Any, protection_price: Any, ts_event: int) -> None:
+    def generate_order_updated(
+        self,
+        order: Any,
+        venue_order_id: Any,
+        quantity: Any,
+        price: Any,
+        trigger_price: Any,
+        protection_price: Any,
+        ts_event: int,
+    ) -> None:
         """Tell of a change."""
 
-    def generate_order_modify_rejected(self, order: Any, venue_order_id: Any, reason: str, ts_event: int) -> None:
+    def generate_order_modify_rejected(
+        self, order: Any, venue_order_id: Any, reason: str, ts_event: int
+    ) -> None:
         """Tell that a change was refused."""
 
-    def generate_order_cancel_rejected(self, order: Any, venue_order_id: Any, reason: str, ts_event: int) -> None:
+    def generate_order_cancel_rejected(
+        self, order: Any, venue_order_id: Any, reason: str, ts_event: int
+    ) -> None:
         """Tell that a cancellation was refused."""
 
 
@@ -99,7 +112,10 @@ class OrderChanger:
             tracked.replacements += 1
             answer = await self._placer.place(
                 {k: v for k, v in params.items() if k not in {"stopPrice", "workingType", "price"}}
-                | {"type": "MARKET", "clientOrderID": venue_client_id(tracked.client_id, tracked.replacements)}
+                | {
+                    "type": "MARKET",
+                    "clientOrderID": venue_client_id(tracked.client_id, tracked.replacements),
+                }
             )
         await self._journal.placed(tracked.client_id, answer.order_id)
         return answer
@@ -269,6 +285,3 @@ def _or(value: Any, tracked: TrackedOrder, name: str) -> Decimal | None:
         return held
     own = getattr(tracked.order, "price" if name == "price" else "trigger_price", None)
     return None if own is None else decimal_of(own)
-
-
-__all__ = ["Meaning", "OrderChanger", "Wanted", "looks_like", "wanted_of"]

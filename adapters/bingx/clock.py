@@ -10,7 +10,7 @@ SAMPLES = 5
 
 
 class VenueClock:
-    """Our time corrected by the offset of the sample with the shortest round trip (its error is half of that)."""
+    """Our time corrected by the offset of the best sample: its error is at most half of its round trip."""
 
     def __init__(self, timebase: Timebase) -> None:
         self._timebase = timebase

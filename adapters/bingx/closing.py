@@ -25,7 +25,16 @@ class ClosingBar:
         The newest bar handed on.
     """
 
-    __slots__ = ("_closed", "_forming", "_step_ms", "forming_ms", "frames", "minutes", "published_ms", "wanted_ms")
+    __slots__ = (
+        "_closed",
+        "_forming",
+        "_step_ms",
+        "forming_ms",
+        "frames",
+        "minutes",
+        "published_ms",
+        "wanted_ms",
+    )
 
     def __init__(self, minutes: int) -> None:
         self.minutes = minutes
@@ -68,7 +77,7 @@ class ClosingBar:
         return closed
 
     def by_clock(self, venue_ms: int, grace_ms: int) -> bool:
-        """Close the forming bar if its end and the grace period have passed; returns whether it was closed."""
+        """Close the forming bar if its end and the grace period have passed; returns whether it did."""
         if not self.forming_ms or venue_ms < self.forming_ms + self._step_ms + grace_ms:
             return False
         last = (venue_ms - grace_ms) // self._step_ms * self._step_ms - self._step_ms

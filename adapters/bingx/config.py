@@ -131,7 +131,7 @@ class Credentials:
 
     @classmethod
     def from_file(cls, path: Path) -> Credentials:
-        """Return the credentials of a file of two lines, the key and the secret, that only its owner reads."""
+        """Return the credentials of a file of two lines, key and secret, that only its owner can read."""
         try:
             mode = path.stat().st_mode
             lines = path.read_text(encoding="utf-8").split()
@@ -157,14 +157,14 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    """How the sockets behave; seconds are venue time unless said otherwise."""
+    """How the sockets behave, in real seconds."""
 
     topics_per_socket: int = TOPICS_PER_SOCKET
     subscribes_per_second: float = SUBSCRIBES_PER_SECOND
-    ack_timeout_s: float = 5.0  # real seconds
+    ack_timeout_s: float = 5.0
     silence_s: float = 3 * PING_SECONDS  # without any frame: three missed pings
-    first_backoff_s: float = 0.5  # real seconds
-    last_backoff_s: float = 30.0  # real seconds
+    first_backoff_s: float = 0.5
+    last_backoff_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +174,8 @@ class DataSettings:
     Parameters
     ----------
     confirm_bars : bool
-        True: a closed bar is published as REST shows it, a little later but equal to the history; False: as the
-        stream's last frame showed it, REST only after gaps and time-outs (for hundreds of instruments).
+        True: a closed bar is published as REST shows it, a little later but equal to the history; False: as
+        the stream's last frame showed it, REST only after gaps and time-outs (for hundreds of instruments).
     close_grace_s : float
         A bar is closed by the clock so long after its end when no frame of the next one came.
     poll_s : float
@@ -230,7 +230,8 @@ class ExecutionSettings:
     virtual_asset: str = "VST"
     account: str = "VST-001"
     timeout_s: float = 10.0
-    fill_patience_s: float = 1.5
+    fill_patience_s: float = 1.0
+    order_window_s: float = 7.0  # real seconds after which the venue cannot accept a request any more
     reconcile_s: float = 30.0
     key_renewal_s: float = 20 * 60.0
     order_journal: Path | None = None

@@ -13,10 +13,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from nautilus_trader.live.clients import MarketDataClient
-from nautilus_trader.model import BarType, Venue
+from nautilus_trader.model import Venue
 
 from adapters.bingx import engine_data as engine
 from adapters.bingx.bar_publisher import BarPublisher, Closed
+from adapters.bingx.bar_types import desk_bar, minutes_of
 from adapters.bingx.config import DataSettings
 from adapters.bingx.constants import DEPTH_LEVELS, INTERVALS, MINUTE_MS, VENUE
 from adapters.bingx.errors import BingxError
@@ -48,11 +49,16 @@ class BingxDataClient(MarketDataClient):
     """
 
     def __init__(
-        self, *, name: Any, config: Any, cache: Any, clock: Any, settings: DataSettings, feed: InstantFeed | None
+        self,
+        *,
+        name: Any,
+        config: Any,
+        cache: Any,
+        clock: Any,
+        settings: DataSettings,
+        feed: InstantFeed | None,
     ) -> None:
-        self.rest = BingxRest(
-            settings.endpoints, timeout_s=settings.timeout_s, timebase=settings.timebase
-        )
+        self.rest = BingxRest(settings.endpoints, timeout_s=settings.timeout_s, timebase=settings.timebase)
         self.provider = BingxInstrumentProvider(config.instrument_provider, self.rest, settings.symbols)
         super().__init__(
             name=name,
@@ -64,9 +70,7 @@ class BingxDataClient(MarketDataClient):
         )
         self._settings, self._feed = settings, feed
         self._desk = frozenset(feed.assembler.base_minutes) if feed is not None else frozenset()
-        self.stream = MarketStream(
-            settings.endpoints.stream, settings.stream, settings.timebase, self._stream_is_up
-        )
+        self.stream = MarketStream(settings.endpoints.stream, settings.stream, self._stream_is_up)
         self.bars = BarPublisher(self.rest, settings, self._publish_bar, self._stale_topic)
         self.prices = PricePoller(self.rest, settings, self._now_ns)
         self.requests = HistoryRequests(self)
@@ -91,7 +95,7 @@ class BingxDataClient(MarketDataClient):
         await self.rest.close()
 
     async def _forever(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a task again after whatever ends it: one that raises would only be logged, and data would stop."""
+        """Run a task again after whatever ends it: an error would only be logged, and data would stop."""
         while True:
             try:
                 await work()
@@ -142,8 +146,12 @@ class BingxDataClient(MarketDataClient):
     def _publish_bar(self, closed: Closed) -> None:
         symbol = closed.contract.symbol
         name = f"{symbol}.{VENUE}"
-        if self._feed is not None and name in self._desk and closed.minutes == self._feed.assembler.base_minutes[name]:
-            self._feed.bar(desk_bar(name, closed))
+        if (
+            self._feed is not None
+            and name in self._desk
+            and closed.minutes == self._feed.assembler.base_minutes[name]
+        ):
+            self._feed.bar(desk_bar(name, closed.row, closed.minutes))
             return
         bar = engine.bar(closed.row, closed.bar_type, closed.contract, closed.minutes, self._now_ns())
         self._handle_data(bar)
@@ -152,16 +160,15 @@ class BingxDataClient(MarketDataClient):
         """Return the closed bars of a gap that the venue has (the desk's feed asks)."""
         symbol = venue_symbol(gap.instrument)
         step = gap.minutes * NS_A_MINUTE
-        rows = await self.bars.history(
-            symbol, gap.minutes, (gap.first_ns - step) // MS, gap.last_ns // MS
-        )
-        contract = self.provider.contract(symbol)
-        return [desk_bar(gap.instrument, Closed(row, contract, gap.minutes, None)) for row in rows]
+        rows = await self.bars.history(symbol, gap.minutes, (gap.first_ns - step) // MS, gap.last_ns // MS)
+        return [desk_bar(gap.instrument, row, gap.minutes) for row in rows]
 
     # --- quotes, depth, prints -----------------------------------------------------------------------------
 
     async def _want_book(self, symbol: str) -> None:
-        levels = self._settings.depth_levels if not self._depth_wanted else max(self._settings.depth_levels, 10)
+        levels = (
+            self._settings.depth_levels if not self._depth_wanted else max(self._settings.depth_levels, 10)
+        )
         levels = min(level for level in DEPTH_LEVELS if level >= levels)
         await self.stream.subscribe(f"{symbol}@depth{levels}@500ms", lambda frame: self._book(symbol, frame))
 
@@ -258,7 +265,8 @@ class BingxDataClient(MarketDataClient):
         feed = self._feed
         if feed is None or str(command.data_type.type_name) != "InstantMark":
             raise BingxError(
-                f"BingX has no data of type {command.data_type}", expected="market data, or a client with a feed"
+                f"BingX has no data of type {command.data_type}",
+                expected="market data, or a client with a feed",
             )
         feed.start(self._handle_data, self.create_task)
         for name in sorted(self._desk):
@@ -289,44 +297,3 @@ class BingxDataClient(MarketDataClient):
     def respond(self, response: object) -> None:
         """Hand an answer over to the engine."""
         self._handle_response(response)
-
-
-_BY_SPEC = {
-    "1-MINUTE": 1, "3-MINUTE": 3, "5-MINUTE": 5, "15-MINUTE": 15, "30-MINUTE": 30, "1-HOUR": 60, "4-HOUR": 240,
-    "1-DAY": 1440,
-}  # fmt: skip
-
-
-def minutes_of(bar_type: BarType) -> int:
-    """Return the minutes of a bar type.
-
-    Raises
-    ------
-    BingxError
-        The venue has no such bars; ours are of the last price and made by the venue (EXTERNAL).
-    """
-    text = str(bar_type)
-    parts = text.rsplit("-", 4)
-    minutes = _BY_SPEC.get(f"{parts[-4]}-{parts[-3]}") if len(parts) == 5 else None
-    if minutes is None or parts[-2:] != ["LAST", "EXTERNAL"]:
-        raise BingxError(
-            f"BingX has no bars of type {text}",
-            found=text,
-            expected="SYMBOL-USDT.BINGX-1-MINUTE-LAST-EXTERNAL, or 3, 5, 15, 30 minutes, 1 or 4 hours, 1 day",
-        )
-    return minutes
-
-
-def desk_bar(name: str, closed: Closed) -> Bar:
-    """Return a closed bar as the desk's instants hold it."""
-    row, minutes = closed.row, closed.minutes
-    return Bar(
-        name,
-        minutes,
-        (row.open_ms + minutes * MINUTE_MS) * MS,
-        float(row.open),
-        float(row.high),
-        float(row.low),
-        float(row.close),
-        float(row.volume),
-    )

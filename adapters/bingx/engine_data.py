@@ -20,7 +20,7 @@ from nautilus_trader.model import (
     InstrumentId,
     MarkPriceUpdate,
     Money,
-    OrderBookDepth10,
+    OrderBookDepth,
     OrderSide,
     Price,
     Quantity,
@@ -61,8 +61,6 @@ def instrument(contract: Contract, ts_ns: int) -> CryptoPerpetual:
         ts_ns,
         min_quantity=Quantity.from_str(f"{on_grid(contract.min_quantity, contract.size_digits, up=True):f}"),
         min_notional=Money(float(contract.min_notional), USDT) if contract.min_notional else None,
-        maker_fee=contract.maker_fee,
-        taker_fee=contract.taker_fee,
         margin_init=Decimal("0.01"),
         margin_maint=Decimal("0.005"),
     )
@@ -132,16 +130,16 @@ def quote(row: BookRow, contract: Contract, ts_init: int) -> QuoteTick:
     )
 
 
-def depth(row: BookRow, contract: Contract, sequence: int, ts_init: int) -> OrderBookDepth10:
-    """Return the best ten levels of each side; missing ones are empty."""
+def depth(row: BookRow, contract: Contract, sequence: int, ts_init: int) -> OrderBookDepth:
+    """Return the best levels of each side, at most ten."""
     bids = _levels(row.bids, OrderSide.BUY, contract)
     asks = _levels(row.asks, OrderSide.SELL, contract)
-    return OrderBookDepth10(
+    return OrderBookDepth(
         instrument_id(row.symbol),
         bids,
         asks,
-        [1 if order.size.as_double() else 0 for order in bids],
-        [1 if order.size.as_double() else 0 for order in asks],
+        [1] * len(bids),
+        [1] * len(asks),
         0,
         sequence,
         row.ts_ms * MS,
@@ -152,7 +150,7 @@ def depth(row: BookRow, contract: Contract, sequence: int, ts_init: int) -> Orde
 def _levels(
     levels: tuple[tuple[Decimal, Decimal], ...], side: OrderSide, contract: Contract
 ) -> list[BookOrder]:
-    orders = [
+    return [
         BookOrder(
             side,
             price(level, contract),
@@ -161,8 +159,6 @@ def _levels(
         )
         for k, (level, size) in enumerate(levels[:DEPTH])
     ]
-    empty = BookOrder(side, Price(0.0, contract.price_digits), Quantity(0.0, contract.size_digits), 0)
-    return orders + [empty] * (DEPTH - len(orders))
 
 
 def trade(row: TradeRow, contract: Contract, ts_init: int) -> TradeTick:
@@ -171,7 +167,7 @@ def trade(row: TradeRow, contract: Contract, ts_init: int) -> TradeTick:
         instrument_id(row.symbol),
         price(row.price, contract),
         quantity(row.quantity, contract),
-        AggressorSide.SELLER if row.buyer_is_maker else AggressorSide.BUYER,
+        AggressorSide.SELL if row.buyer_is_maker else AggressorSide.BUY,
         TradeId(row.trade_id),
         row.ts_ms * MS,
         ts_init,
@@ -180,9 +176,7 @@ def trade(row: TradeRow, contract: Contract, ts_init: int) -> TradeTick:
 
 def mark_price(symbol: str, value: Decimal, contract: Contract, ts_ms: int, ts_init: int) -> MarkPriceUpdate:
     """Return a mark price."""
-    return MarkPriceUpdate(
-        instrument_id(symbol), _rounded(value, contract), ts_ms * MS, ts_init
-    )
+    return MarkPriceUpdate(instrument_id(symbol), _rounded(value, contract), ts_ms * MS, ts_init)
 
 
 def index_price(row: Premium, contract: Contract, ts_ms: int, ts_init: int) -> IndexPriceUpdate:

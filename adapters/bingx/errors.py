@@ -135,7 +135,9 @@ class VenueRefused(BingxError):
         self.code, self.reason = code, reason
         self.treatment, self.meaning = classify(code, reason)
         super().__init__(
-            f"{what}: BingX refused", found=f"code {code} {reason}".strip(), remedy=_REMEDIES.get(self.meaning, "")
+            f"{what}: BingX refused",
+            found=f"code {code} {reason}".strip(),
+            remedy=_REMEDIES.get(self.meaning, ""),
         )
 
 

@@ -1,7 +1,7 @@
 """Factories for a live node's builder, bound to settings.
 
-    builder.add_data_client("BINGX", data_factory(DataSettings(symbols=("BTC-USDT",))), DataClientConfig())
-    builder.add_exec_client("BINGX", execution_factory(ExecutionSettings(credentials)), ExecutionClientConfig())
+builder.add_data_client("BINGX", data_factory(DataSettings(symbols=("BTC-USDT",))), DataClientConfig())
+builder.add_exec_client("BINGX", execution_factory(ExecutionSettings(credentials)), ExecutionClientConfig())
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def number_or_none(row: Row, key: str, where: str) -> Decimal | None:
 
 
 def integer(row: Row, key: str, where: str) -> int:
-    """Return a whole number of at least 0 (ids have 19 digits: a JSON float would be wrong, so it is refused)."""
+    """Return a whole number of at least 0; a float is refused, it cannot hold an id of 19 digits."""
     value = _value(row, key, where)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**20:
         return value

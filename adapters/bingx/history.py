@@ -18,7 +18,7 @@ SHORTEST_FUNDING_MS = 3_600_000
 
 
 async def kline_window(rest: BingxRest, symbol: str, minutes: int, start_ms: int, end_ms: int) -> list[Kline]:
-    """Return the bars that open in [start_ms, end_ms), at most one page; the forming one may be among them."""
+    """Return the bars that open in [start_ms, end_ms), at most a page; the forming one may be among them."""
     data = await rest.call(
         KLINES,
         {
@@ -76,7 +76,9 @@ async def settled_rates(rest: BingxRest, symbol: str, start_ms: int, end_ms: int
         )
         page = funding(data, symbol)
         if len(page) > FUNDING_PAGE:
-            raise MalformedAnswer("funding rates", found=f"{len(page)} rows", expected=f"at most {FUNDING_PAGE}")
+            raise MalformedAnswer(
+                "funding rates", found=f"{len(page)} rows", expected=f"at most {FUNDING_PAGE}"
+            )
         found.update((row.ts_ms, row) for row in page if begin <= row.ts_ms < until)
         begin = until
     return [found[ts] for ts in sorted(found)]

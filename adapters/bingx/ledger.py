@@ -37,7 +37,19 @@ class EngineEvents(Protocol):
     def generate_order_expired(self, order: Any, venue_order_id: Any, ts_event: int) -> None:
         """Tell of an expiry."""
 
-    def generate_order_filled(self, **fields: Any) -> None:
+    def generate_order_filled(
+        self,
+        order: Any,
+        venue_order_id: Any,
+        venue_position_id: Any,
+        trade_id: Any,
+        last_qty: Any,
+        last_px: Any,
+        quote_currency: Any,
+        commission: Any,
+        liquidity_side: Any,
+        ts_event: int,
+    ) -> None:
         """Tell of a fill."""
 
 
@@ -105,14 +117,14 @@ class OrderLedger:
         if price is None:
             price = event.average_price if not before else self._last_price(tracked, event, news)
         trade_id = event.trade_id or f"{event.order_id}-{event.filled.normalize():f}"[-36:]
-        self._fill(
-            tracked, event.order_id, trade_id, news, price, event.fee, event.maker, event.ts_ms
-        )
+        self._fill(tracked, event.order_id, trade_id, news, price, event.fee, event.maker, event.ts_ms)
 
     @staticmethod
     def _last_price(tracked: TrackedOrder, event: OrderEvent, news: Decimal) -> Decimal:
         """Return the price of the last fill from the averages before and after it."""
-        return engine.on_grid((event.average_price * event.filled - tracked.cost) / news, tracked.contract.price_digits)
+        return engine.on_grid(
+            (event.average_price * event.filled - tracked.cost) / news, tracked.contract.price_digits
+        )
 
     def history(self, tracked: TrackedOrder, venue_id: str, fills: list[FillRow]) -> None:
         """Apply all fills of one venue id, as the fill history shows them, oldest first."""

@@ -1,7 +1,7 @@
 """The rate limiter: per endpoint and per group, orders before account before market data.
 
-Guarantees: within any window of a rule at most its count of calls begins; a waiting order is served before a
-waiting read, whatever came first; a block of the venue pauses everything.
+Guarantees: within any window of a rule at most so many calls as it says begins; a waiting order is served
+before a waiting read, whatever came first; a block of the venue pauses everything.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ class Priority(IntEnum):
 
 
 class Rate(NamedTuple):
-    """At most `count` calls in `window_s` seconds."""
+    """At most `calls` calls in `window_s` seconds."""
 
-    count: int
+    calls: int
     window_s: float
 
 
-# Per user and endpoint, and for market data per address (vendor's rate limit page); a tenth is left as margin.
+# Per user and endpoint, and for market data per address (vendor's rate limit page); a tenth is left as
+# margin.
 FIVE_A_SECOND = Rate(5, 1.05)
 TWO_A_SECOND = Rate(2, 1.05)
 MARKET = Rate(450, 10.0)
@@ -50,7 +51,7 @@ class _Bucket:
     def wait_s(self, now: float) -> float:
         while self.stamps and now - self.stamps[0] >= self.rate.window_s:
             self.stamps.popleft()
-        return self.stamps[0] + self.rate.window_s - now if len(self.stamps) >= self.rate.count else 0.0
+        return self.stamps[0] + self.rate.window_s - now if len(self.stamps) >= self.rate.calls else 0.0
 
 
 class PriorityLimiter:

@@ -1,7 +1,8 @@
 """Market data payloads as frozen rows: pure, strict, in the venue's own units (base coins, USDT, ms).
 
-Guarantees: what an object needs is checked, alone and against its neighbours (high and low of a bar, bid below
-ask, the symbol that was asked for); unknown extra fields change nothing; a row never holds a guessed value.
+Guarantees: what an object needs is checked, alone and against its neighbours (high and low of a bar, bid
+below ask, the symbol that was asked for); unknown extra fields change nothing; a row never holds a guessed
+value.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def contract(row: Row) -> Contract:
 
 def klines(data: object, *, minutes: int = 1, time_key: str = "time") -> list[Kline]:
     """Return bars of a REST answer in time order (the venue sends the newest first); one row a time."""
-    found = {}
+    found: dict[int, Kline] = {}
     for k, raw in enumerate(rows(data, "klines")):
         where = f"klines[{k}]"
         row = record(raw, where)
@@ -194,7 +195,7 @@ def _kline(row: Row, where: str, keys: tuple[str, str, str, str, str], time_key:
 
 
 def book(data: object, symbol: str, ts_ms: int | None = None) -> BookRow:
-    """Return a book of a REST answer or a frame; the stream sends asks in either order, so they are sorted."""
+    """Return a book of a REST answer or a frame; the stream sends asks in either order, they are sorted."""
     row = record(data, "depth")
     if ts_ms is None:
         ts_ms = milliseconds(row, "T", "depth")
@@ -212,7 +213,7 @@ def book_frame(frame: Row, symbol: str) -> BookRow:
 
 
 def _levels(row: Row, key: str, *, reverse: bool) -> tuple[tuple[Decimal, Decimal], ...]:
-    found = []
+    found: list[tuple[Decimal, Decimal]] = []
     for k, level in enumerate(rows(row.get(key), f"depth.{key}")):
         where = f"depth.{key}[{k}]"
         pair = rows(level, where)
@@ -249,7 +250,12 @@ def trade_frame(data: object, symbol: str) -> list[TradeRow]:
         ts, price, quantity, maker = key
         found.append(
             TradeRow(
-                symbol, ts, price, quantity, maker, f"{ts}-{price}-{quantity}-{'S' if maker else 'B'}-{ordinal}"[:36]
+                symbol,
+                ts,
+                price,
+                quantity,
+                maker,
+                f"{ts}-{price}-{quantity}-{'S' if maker else 'B'}-{ordinal}"[:36],
             )
         )
     return found
@@ -268,7 +274,9 @@ def trades(data: object, symbol: str) -> list[TradeRow]:
         ts, price = milliseconds(row, "time", where), positive(row, "price", where)
         quantity, maker = positive(row, "qty", where), truth(row, "isBuyerMaker", where)
         given = row.get("fillId")
-        trade_id = str(integer(row, "fillId", where)) if given not in (None, "") else f"{ts}-{price}-{quantity}-{k}"
+        trade_id = (
+            str(integer(row, "fillId", where)) if given not in (None, "") else f"{ts}-{price}-{quantity}-{k}"
+        )
         found.append(TradeRow(symbol, ts, price, quantity, maker, trade_id[:36]))
     return sorted(found, key=lambda trade: trade.ts_ms)
 

@@ -43,7 +43,9 @@ class OrderJournal:
             lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         except OSError as error:
             raise BingxError(
-                "the order journal cannot be read", found=f"{path}: {error.strerror}", expected="a file of ours"
+                "the order journal cannot be read",
+                found=f"{path}: {error.strerror}",
+                expected="a file of ours",
             ) from error
         for line in lines[-_MAX_LINES:]:
             try:

@@ -1,7 +1,8 @@
 """Order, fill and user event payloads as frozen rows: pure and strict.
 
-Guarantees: the spellings of REST and stream meet in one vocabulary (`State`); the 19-digit id is never a float;
-a fill has price, quantity and fee or it is refused; quantities are consistent (filled at most the order's).
+Guarantees: the spellings of REST and stream meet in one vocabulary (`State`); the 19-digit id is never a
+float; a fill has price, quantity and fee or it is refused; quantities are consistent (filled at most the
+order's).
 """
 
 from __future__ import annotations
@@ -179,7 +180,10 @@ def order_row(row: Row) -> OrderRow:
         raise malformed(f"{where}.avgPrice", row.get("avgPrice"), "a price above 0: the order has filled")
     price = _price(row, "price", where, needed=kind in {"LIMIT", "STOP", "TAKE_PROFIT", "TRIGGER_LIMIT"})
     stop = _price(
-        row, "stopPrice", where, needed=kind in CONDITIONAL and not kind.startswith("TRAILING") and not state.is_final
+        row,
+        "stopPrice",
+        where,
+        needed=kind in CONDITIONAL and not kind.startswith("TRAILING") and not state.is_final,
     )
     return OrderRow(
         order_id(row, where),
@@ -241,9 +245,7 @@ def _other_id(row: Row, key: str, where: str) -> str:
 
 
 def _client_id(row: Row, where: str) -> str:
-    return (
-        text_or_empty(row, "clientOrderID", where) or text_or_empty(row, "clientOrderId", where)
-    ).lower()
+    return (text_or_empty(row, "clientOrderID", where) or text_or_empty(row, "clientOrderId", where)).lower()
 
 
 def placed(data: object) -> Placed:
@@ -267,7 +269,10 @@ def placed_row(row: Row) -> Placed:
 def cancelled(data: object) -> tuple[list[str], list[tuple[str, int, str]]]:
     """Return the ids that a batch cancelled, and id, code and message of those it did not."""
     row = record(data, "cancel answer")
-    done = [order_id(record(raw, "cancelled order"), "cancelled order") for raw in rows(row.get("success") or [], "success")]
+    done = [
+        order_id(record(raw, "cancelled order"), "cancelled order")
+        for raw in rows(row.get("success") or [], "success")
+    ]
     failed = []
     for raw in rows(row.get("failed") or [], "failed"):
         item = record(raw, "failed cancel")
@@ -317,7 +322,9 @@ def fill_row(row: Row) -> FillRow:
     where = "fill"
     return FillRow(
         str(integer(row, "orderId", where)),
-        text(row, "tradeId", where) if isinstance(row.get("tradeId"), str) else str(integer(row, "tradeId", where)),
+        text(row, "tradeId", where)
+        if isinstance(row.get("tradeId"), str)
+        else str(integer(row, "tradeId", where)),
         text(row, "symbol", where),
         choice(row, "side", where, {"buy": 1, "sell": -1, "BUY": 1, "SELL": -1}),
         positive(row, "qty", where),

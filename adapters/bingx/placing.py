@@ -1,8 +1,8 @@
 """Placing an order so that one intent becomes one order, whatever the network does.
 
 Guarantees: an order is never sent again before the venue was asked for it; it counts as not placed only when
-the venue does not know it after the time in which the venue could still have accepted the request; entries are
-given up then (their moment has passed), orders that only reduce are sent again with the same client id.
+the venue does not know it after the time in which the venue could still have accepted the request; entries
+are given up then (their moment has passed), orders that only reduce are sent again with the same client id.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ CLOCK_SLACK_MS = 2_000
 class OrderRefused(BingxError):
     """An order is certainly not at the venue."""
 
-    def __init__(self, reason: str, meaning: Meaning = Meaning.OTHER, treatment: Treatment = Treatment.REJECT) -> None:
+    def __init__(
+        self, reason: str, meaning: Meaning = Meaning.OTHER, treatment: Treatment = Treatment.REJECT
+    ) -> None:
         super().__init__(reason)
         self.reason, self.meaning, self.treatment = reason, meaning, treatment
 
@@ -44,7 +46,8 @@ class Placer:
     known_ids : callable
         Venue ids of orders that are known: an unknown one may be the order that is looked for.
     window_s : float
-        Real seconds after which a request cannot be accepted any more (the venue's receive window and a margin).
+        Real seconds after which a request cannot be accepted any more (the venue's receive window and a
+        margin).
     """
 
     def __init__(
@@ -118,11 +121,20 @@ class Placer:
                 raise
         rows = orders(await self._rest.call(OPEN_ORDERS, {"symbol": symbol}))
         now = self._rest.clock.now_ms()
-        window = {"symbol": symbol, "startTime": sent_ms - CLOCK_SLACK_MS, "endTime": now + CLOCK_SLACK_MS, "limit": 500}
+        window = {
+            "symbol": symbol,
+            "startTime": sent_ms - CLOCK_SLACK_MS,
+            "endTime": now + CLOCK_SLACK_MS,
+            "limit": 500,
+        }
         rows += orders(await self._rest.call(ALL_ORDERS, window))
         known = self._known_ids()
         for row in rows:
-            if row.order_id not in known and looks_like(row, params) and row.created_ms >= sent_ms - CLOCK_SLACK_MS:
+            if (
+                row.order_id not in known
+                and looks_like(row, params)
+                and row.created_ms >= sent_ms - CLOCK_SLACK_MS
+            ):
                 return row
         return None
 

@@ -67,7 +67,9 @@ class PricePoller:
                     self.failures += 1
                     raise
                 await self._settlements()
-            await self._settings.timebase.sleep(self._settings.poll_s if self._index or self._funding or self._desk else 0.2)
+            await self._settings.timebase.sleep(
+                self._settings.poll_s if self._index or self._funding or self._desk else 0.2
+            )
 
     async def _poll(self) -> None:
         rows = premiums(await self._rest.call(PREMIUM))
@@ -76,7 +78,9 @@ class PricePoller:
         missing = (self._desk.keys() | self._index.keys() | self._funding.keys()) - rows.keys()
         if missing:
             raise MalformedAnswer(
-                "the premium index lacks instruments", found=", ".join(sorted(missing)[:5]), expected="all of them"
+                "the premium index lacks instruments",
+                found=", ".join(sorted(missing)[:5]),
+                expected="all of them",
             )
         for symbol, row in rows.items():
             if symbol in self._index:

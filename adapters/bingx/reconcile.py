@@ -1,8 +1,8 @@
 """Reconciliation with the venue while the node runs: after every connect, on a hint, and now and then.
 
-Guarantees: fills that the stream did not tell come from the fill history, once; an order that is gone is asked
-for one by one; a malformed answer ends the reconciliation without a conclusion; a position that the fills do
-not explain is named until it is explained.
+Guarantees: fills that the stream did not tell come from the fill history, once; an order that is gone is
+asked for one by one; a malformed answer ends the reconciliation without a conclusion; a position that the
+fills do not explain is named until it is explained.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Reconciler:
         open_ids = {row.order_id for row in resting}
         gone = [
             t for t in book.open
-            if t.accepted and not t.replacing and t.venue_id not in open_ids and t.created_ms < asked_ms - YOUNG_MS
+            if t.accepted and not t.replacing and t.venue_id not in open_ids
+            and t.created_ms < asked_ms - YOUNG_MS
         ]  # fmt: skip
         moved = {s for s in {*held, *self._ledger.net} if not self._explains(s, held.get(s, Decimal(0)))}
         for symbol in sorted({*also, *moved, *(t.symbol for t in gone)}):

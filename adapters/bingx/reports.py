@@ -57,7 +57,12 @@ _STATES = {
     State.FILLED: OrderStatus.FILLED,
 }
 _PRICED = {OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED}
-_TRIGGERED = {OrderType.STOP_MARKET, OrderType.STOP_LIMIT, OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED}
+_TRIGGERED = {
+    OrderType.STOP_MARKET,
+    OrderType.STOP_LIMIT,
+    OrderType.MARKET_IF_TOUCHED,
+    OrderType.LIMIT_IF_TOUCHED,
+}
 
 ContractOf = Callable[[str], Contract]
 ClientIdOf = Callable[[OrderRow], str]
@@ -90,7 +95,8 @@ def order_report(
         trigger_type=_trigger_type(row) if triggered else None,
         avg_px=row.average_price if row.filled else None,
         post_only=row.post_only,
-        reduce_only=row.reduce_only or row.type in {"STOP_MARKET", "STOP", "TAKE_PROFIT_MARKET", "TAKE_PROFIT"},
+        reduce_only=row.reduce_only
+        or row.type in {"STOP_MARKET", "STOP", "TAKE_PROFIT_MARKET", "TAKE_PROFIT"},
     )
 
 
@@ -99,7 +105,7 @@ def _trigger_type(row: OrderRow) -> TriggerType:
 
 
 def merge_triggered(rows: Iterable[OrderRow]) -> tuple[list[OrderRow], dict[str, str]]:
-    """Return orders with each triggered stop and the order it became as one, and the ids that were replaced."""
+    """Return orders with each triggered stop and what it became as one, and the ids that were replaced."""
     held = {row.order_id: row for row in rows}
     renamed: dict[str, str] = {}
     for row in list(held.values()):

@@ -15,7 +15,8 @@ from nautilus_trader.model import Venue
 
 from adapters.bingx import engine_data as engine
 from adapters.bingx.bar_publisher import BarPublisher
-from adapters.bingx.constants import INTERVALS, MINUTE_MS, VENUE
+from adapters.bingx.bar_types import minutes_of
+from adapters.bingx.constants import MINUTE_MS, VENUE
 from adapters.bingx.history import settled_rates
 from adapters.bingx.market_rows import Contract, trades
 from adapters.bingx.providers import BingxInstrumentProvider
@@ -66,8 +67,6 @@ class HistoryRequests:
 
     async def bars(self, request: Any) -> None:
         """Answer with the closed bars whose close lies in [start, end]; at most `limit`, the newest."""
-        from adapters.bingx.data import minutes_of
-
         client, minutes = self._client, minutes_of(request.bar_type)
         contract = client.contract(str(request.bar_type.instrument_id))
         step = minutes * MINUTE_MS
@@ -84,7 +83,9 @@ class HistoryRequests:
         client = self._client
         contract = client.contract(str(request.instrument_id))
         limit = min(request.limit or TRADES_LIMIT, TRADES_LIMIT)
-        rows = trades(await client.rest.call(TRADES, {"symbol": contract.symbol, "limit": limit}), contract.symbol)
+        rows = trades(
+            await client.rest.call(TRADES, {"symbol": contract.symbol, "limit": limit}), contract.symbol
+        )
         now = client.clock.timestamp_ns()
         data = [engine.trade(row, contract, now) for row in rows]
         client.respond(TradesResponse(client.client_id, request.instrument_id, data, *self._tail(request)))
@@ -105,7 +106,9 @@ class HistoryRequests:
         """Answer with the loaded instruments."""
         client = self._client
         client.respond(
-            InstrumentsResponse(client.client_id, Venue(VENUE), client.provider.list_all(), *self._tail(request))
+            InstrumentsResponse(
+                client.client_id, Venue(VENUE), client.provider.list_all(), *self._tail(request)
+            )
         )
 
     async def instrument(self, request: Any) -> None:
@@ -114,6 +117,3 @@ class HistoryRequests:
         contract = client.contract(str(request.instrument_id))
         found = engine.instrument(contract, client.clock.timestamp_ns())
         client.respond(InstrumentResponse(client.client_id, found.id, found, *self._tail(request)))
-
-
-SUPPORTED_MINUTES = tuple(INTERVALS)

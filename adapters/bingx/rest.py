@@ -18,7 +18,6 @@ from adapters.bingx.config import Credentials, Endpoints
 from adapters.bingx.errors import (
     MalformedAnswer,
     Meaning,
-    SafetyStop,
     Treatment,
     VenueRefused,
     VenueUnavailable,
@@ -157,7 +156,7 @@ class BingxRest:
             await exchange.close()
 
     def _build(self) -> Any:
-        base = exchange_class("bingx")
+        base: Any = exchange_class("bingx")
         clock = self.clock
 
         class Bingx(base):  # type: ignore[misc]  # the class is only known at run time
@@ -243,7 +242,7 @@ class BingxRest:
     async def _once(self, endpoint: Endpoint, params: Mapping[str, object]) -> Any:
         exchange = self._exchange
         if exchange is None:
-            raise SafetyStop(f"{endpoint.name}: the connection is not open")
+            raise VenueUnavailable(f"{endpoint.name}: the connection is closed")
         await self.limiter.admit(endpoint.rule, endpoint.priority)
         self.requests += 1
         try:
@@ -252,7 +251,7 @@ class BingxRest:
             raise VenueRefused(endpoint.name, status.status, "HTTP status") from None
         except asyncio.CancelledError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - ccxt raises what its transport raises
             # ccxt's own errors spell out the signed address: only their kind is kept.
             raise VenueUnavailable(
                 f"{endpoint.name}: no answer from BingX",

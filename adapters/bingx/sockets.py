@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,7 +20,6 @@ import orjson
 from adapters.bingx.config import StreamSettings
 from adapters.bingx.errors import BingxError, VenueRefused
 from adapters.bingx.limits import Priority, PriorityLimiter
-from adapters.bingx.timebase import Timebase
 from adapters.bingx.transport import Connection, ConnectionLost, Transport
 
 Frame = dict[str, Any]
@@ -60,7 +60,6 @@ class BingxSocket:
         url: Callable[[], Awaitable[str]],
         transport: Transport,
         settings: StreamSettings,
-        timebase: Timebase,
         pacer: PriorityLimiter,
         *,
         on_frame: Callable[[Frame], None] | None = None,
@@ -68,7 +67,7 @@ class BingxSocket:
         on_refused: Callable[[int], None] | None = None,
     ) -> None:
         self.name = name
-        self._url, self._transport, self._settings, self._timebase = url, transport, settings, timebase
+        self._url, self._transport, self._settings = url, transport, settings
         self._pacer, self._on_frame, self._on_up, self._on_refused = pacer, on_frame, on_up, on_refused
         self.handlers: dict[str, Callable[[Frame], None]] = {}  # every wanted topic
         self._live: dict[str, Callable[[Frame], None]] = {}  # acknowledged ones
@@ -78,7 +77,7 @@ class BingxSocket:
         self._tasks: set[asyncio.Task[None]] = set()
         self._up: asyncio.Task[None] | None = None
         self._closed = False
-        self._last_ms = 0
+        self._last = 0.0
         self.counters = SocketCounters()
         self.refused: dict[str, VenueRefused] = {}
 
@@ -88,9 +87,9 @@ class BingxSocket:
         return self._connection is not None
 
     @property
-    def silent_ms(self) -> int:
-        """How long ago the last frame came, in ms of venue time."""
-        return self._timebase.now_ms() - self._last_ms
+    def silent_s(self) -> float:
+        """How long ago the last frame came, in real seconds."""
+        return time.monotonic() - self._last
 
     def start(self) -> None:
         """Begin to connect; it goes on until `close`."""
@@ -178,7 +177,7 @@ class BingxSocket:
             try:
                 self._connection = await self._transport.connect(await self._url())
                 self.counters.connects += 1
-                self._last_ms = self._timebase.now_ms()
+                self._last = time.monotonic()
                 backoff = self._settings.first_backoff_s
                 self._up = self._spawn(self._bring_up())
                 await self._receive(self._connection)
@@ -217,18 +216,18 @@ class BingxSocket:
     async def _watch(self) -> None:
         limit = self._settings.silence_s
         while True:
-            await self._timebase.sleep(limit / 5)
-            if self._connection is not None and self.silent_ms > limit * 1000:
+            await asyncio.sleep(limit / 5)
+            if self._connection is not None and self.silent_s > limit:
                 self.counters.silences += 1
                 self.counters.last_error = f"no frame for {limit:g} s"
                 await self.reconnect()
 
     async def _receive(self, connection: Connection) -> None:
-        counters, live, now_ms = self.counters, self._live, self._timebase.now_ms
+        counters, live, now = self.counters, self._live, time.monotonic
         receive, loads, inflate = connection.receive, orjson.loads, zlib.decompress
         while True:
             raw = await receive()
-            self._last_ms = now_ms()
+            self._last = now()
             try:
                 data = inflate(raw, GZIP) if isinstance(raw, bytes) else raw.encode()
                 if data == _PING:

@@ -13,7 +13,6 @@ from adapters.bingx.config import StreamSettings
 from adapters.bingx.errors import VenueRefused
 from adapters.bingx.limits import PriorityLimiter, Rate
 from adapters.bingx.sockets import BingxSocket, Frame
-from adapters.bingx.timebase import Timebase
 from adapters.bingx.transport import AiohttpTransport, Transport
 
 SOCKET_FULL = 80403
@@ -26,11 +25,10 @@ class MarketStream:
         self,
         url: str,
         settings: StreamSettings,
-        timebase: Timebase,
         on_up: Callable[[tuple[str, ...]], Awaitable[None]],
         transport: Transport | None = None,
     ) -> None:
-        self._address, self._settings, self._timebase, self._on_up = url, settings, timebase, on_up
+        self._address, self._settings, self._on_up = url, settings, on_up
         self._transport: Transport = transport or AiohttpTransport()
         self.pacer = subscription_pacer(settings)
         self.sockets: list[BingxSocket] = []
@@ -49,7 +47,6 @@ class MarketStream:
             self._url,
             self._transport,
             self._settings,
-            self._timebase,
             self.pacer,
             on_up=self._on_up,
         )

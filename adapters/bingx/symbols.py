@@ -14,7 +14,7 @@ _SYMBOL = re.compile(r"[A-Z0-9]{1,24}-USDT")
 
 
 def is_tradable_symbol(symbol: str) -> bool:
-    """Whether a contract is a crypto perpetual in USDT; synthetic contracts on shares, gold, FX (NC*) are not."""
+    """Whether a contract is a crypto perpetual in USDT; synthetic ones on shares, gold, FX (NC*) are not."""
     return bool(_SYMBOL.fullmatch(symbol)) and not symbol.startswith("NC")
 
 

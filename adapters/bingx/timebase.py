@@ -1,6 +1,6 @@
 """Venue time: the adapter asks one object for the time and for pauses, so that a fake exchange can run fast.
 
-Network time-outs and rate limits are in real seconds; ages, intervals and the life of keys in venue time.
+Network time-outs, silence and rate limits are in real seconds; intervals and the life of keys in venue time.
 """
 
 from __future__ import annotations

@@ -39,9 +39,9 @@ class TrackedOrder:
     """One order of ours."""
 
     __slots__ = (
-        "accepted", "children", "client_id", "closed", "contract", "cost", "created_ms", "cumulative", "filled", "lock",
-        "order", "price", "quantity", "replacements", "replacing", "side", "states", "stop", "trade_ids",
-        "trigger", "venue_id", "waits_for",
+        "accepted", "children", "client_id", "closed", "contract", "cost", "created_ms",
+        "cumulative", "filled", "lock", "order", "price", "quantity", "replacements", "replacing",
+        "side", "states", "stop", "trade_ids", "trigger", "venue_id", "waits_for",
     )  # fmt: skip
 
     def __init__(self, order: Any, contract: Contract, side: int, quantity: Decimal, created_ms: int) -> None:

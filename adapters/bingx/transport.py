@@ -12,7 +12,7 @@ import aiohttp
 
 
 class ConnectionLost(Exception):
-    """The connection is closed, failed, or could not be made; `status` is that of a refused handshake, else 0."""
+    """The connection is closed, failed or could not be made; `status` is of a refused handshake, else 0."""
 
     def __init__(self, reason: str, status: int = 0, retry_after_s: float = 0.0) -> None:
         super().__init__(reason)
@@ -83,13 +83,15 @@ class AiohttpTransport:
         """
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=None, connect=self._timeout_s, sock_connect=self._timeout_s)
+                timeout=aiohttp.ClientTimeout(
+                    total=None, connect=self._timeout_s, sock_connect=self._timeout_s
+                )
             )
         options: dict[str, Any] = {"autoping": True, "max_msg_size": 0, "compress": 0}
         try:
             socket = await self._session.ws_connect(url, **options)
         except aiohttp.WSServerHandshakeError as error:
-            after = (error.headers or {}).get("Retry-After", "")
+            after = str(error.headers.get("Retry-After", "")) if error.headers else ""
             raise ConnectionLost(
                 f"handshake refused with status {error.status}",
                 error.status,

@@ -1,4 +1,4 @@
-"""The user stream: one listen key, one socket, kept alive, and a reconciliation whenever something was missed.
+"""The user stream: one listen key, one socket, kept alive; a reconciliation when something was missed.
 
 Guarantees: a key is renewed long before it ends and never minted while the old one lives, so there is one
 socket and no event comes twice; an expired, unknown or refused key leads to a new one and a new connection;
@@ -51,7 +51,6 @@ class UserStream:
             self._url,
             self._transport,
             settings,
-            timebase,
             subscription_pacer(settings),
             on_frame=self._event,
             on_up=self._up,

@@ -1,0 +1,461 @@
+"""The execution client of BingX: orders on a VST demo account, and nothing else.
+
+Guarantees: it talks to VST hosts or loopback only, and to an account that holds the virtual asset only;
+before the first order the account is in one-way mode with the leverage and margin mode of the settings; one
+intent becomes one order (`placing`); every fill reaches the engine once (`ledger`); after each connect of the
+user stream and every `reconcile_s` the venue is compared with what is known (`reconcile`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.live.clients import ExecutionClient
+from nautilus_trader.model import (
+    AccountBalance,
+    AccountId,
+    AccountType,
+    ClientOrderId,
+    Money,
+    OmsType,
+    OrderSide,
+    Venue,
+)
+
+from adapters.bingx import engine_data as engine
+from adapters.bingx.account_guard import free_margin, secure_account, virtual_balance
+from adapters.bingx.account_rows import BalanceRow
+from adapters.bingx.changing import OrderChanger, wanted_of
+from adapters.bingx.config import ExecutionSettings
+from adapters.bingx.constants import VENUE
+from adapters.bingx.dead_man import DeadMansSwitch
+from adapters.bingx.errors import BingxError, Meaning, SafetyStop, Treatment
+from adapters.bingx.ledger import OrderLedger
+from adapters.bingx.order_journal import OrderJournal
+from adapters.bingx.order_params import attached_stop, decimal_of, order_params
+from adapters.bingx.order_rows import (
+    ORDER_EVENTS,
+    FillRow,
+    OrderEvent,
+    OrderRow,
+    account_event,
+    event_kind,
+    order_event,
+)
+from adapters.bingx.placing import OrderRefused, Placer
+from adapters.bingx.protection import StopKeeper, protected_pair
+from adapters.bingx.providers import BingxInstrumentProvider
+from adapters.bingx.reconcile import Reconciler
+from adapters.bingx.reports import fill_report, order_report, reason_of
+from adapters.bingx.rest import BingxRest
+from adapters.bingx.sockets import Frame
+from adapters.bingx.status import StatusReports
+from adapters.bingx.symbols import venue_symbol
+from adapters.bingx.tracked import OrderBook, TrackedOrder, venue_client_id
+from adapters.bingx.user_stream import UserStream
+
+MS = 1_000_000
+
+
+class BingxExecutionClient(ExecutionClient):
+    """Execution on a VST account for a Nautilus live node."""
+
+    def __init__(
+        self, *, name: Any, config: Any, cache: Any, clock: Any, trader_id: Any, settings: ExecutionSettings
+    ) -> None:
+        self.settings = settings
+        timebase = settings.timebase
+        self.rest = BingxRest(
+            settings.endpoints, settings.credentials, timeout_s=settings.timeout_s, timebase=timebase
+        )
+        self.provider = BingxInstrumentProvider(config.instrument_provider, self.rest, settings.symbols)
+        super().__init__(
+            name=name,
+            config=config,
+            cache=cache,
+            clock=clock,
+            trader_id=trader_id,
+            venue=Venue(VENUE),
+            account_id=AccountId(f"{VENUE}-{settings.account}"),
+            account_type=AccountType.MARGIN,
+            oms_type=OmsType.NETTING,
+            base_currency=engine.USDT,
+            instrument_provider=self.provider,
+        )
+        self.book = OrderBook()
+        self.journal = OrderJournal(settings.order_journal)
+        self.ledger = OrderLedger(self, self.book, self._incomplete)
+        self.ledger.on_fill = self._after_fill
+        self.ledger.on_end = self._after_end
+        self.placer = Placer(self.rest, timebase, self.book.known_ids, settings.order_window_s)
+        self.switch = DeadMansSwitch(self.rest, settings.dead_man_seconds, self._resting)
+        self.reconciler = Reconciler(self.rest, self.ledger, self, self._problem)
+        self.changer = OrderChanger(
+            self.rest, timebase, self, self.ledger, self.placer, self.journal, self.switch, self.reconciler,
+            settings.order_window_s,
+        )  # fmt: skip
+        self.keeper = StopKeeper(
+            self.rest, timebase, self, self.ledger, self.changer, self.journal, settings.fill_patience_s
+        )
+        self.status = StatusReports(self)
+        self.user = UserStream(
+            self.rest, settings.endpoints.stream, settings.stream, timebase, self._user_event, self._user_up,
+            settings.key_renewal_s,
+        )  # fmt: skip
+        self._secured: set[str] = set()
+        self._unclaimed: dict[str, list[OrderEvent]] = {}
+        self._balance_due = False
+        self.problems: list[str] = []
+        self.fatal = ""
+        self._closing = False
+
+    # --- life ----------------------------------------------------------------------------------------------
+
+    async def _connect(self) -> None:
+        await self.rest.open()
+        await self.provider.load_all_async()
+        for instrument in self.provider.list_all():
+            self._handle_instrument(instrument)
+        facts = await secure_account(self.rest, self.settings, self.settings.symbols)
+        self._secured.update(self.settings.symbols)
+        self.reconciler.begin(self.rest.clock.now_ms())
+        for row in facts.positions:
+            self.ledger.net[row.symbol] = row.quantity
+        self._account(facts.balance)
+        self.user.start()
+        self.create_task(self._keep(), "bingx-keep")
+
+    async def _disconnect(self) -> None:
+        self._closing = True
+        await self.user.close()
+        await self.rest.close()
+
+    async def _keep(self) -> None:
+        since = 0.0
+        while not self._closing:
+            await self.settings.timebase.sleep(1.0)
+            since += 1.0
+            await self.switch.keep()
+            if self._balance_due:
+                self._balance_due = False
+                await self._refresh_balance()
+            if since >= self.settings.reconcile_s:
+                since = 0.0
+                await self.reconciler.run()
+                await self._refresh_balance()
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        """Run something beside; what it raises is a problem that is told."""
+        self.create_task(self._told(work, name), name)
+
+    async def _told(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - a task that raises is only logged by the engine
+            self._problem(f"{name}: {type(error).__name__}: {error}")
+
+    def _problem(self, text: str) -> None:
+        self.problems.append(text)
+        del self.problems[:-200]
+
+    def now_ms(self) -> int:
+        """Return the venue's time, ms."""
+        return self.rest.clock.now_ms()
+
+    # --- account -------------------------------------------------------------------------------------------
+
+    def _account(self, row: BalanceRow) -> None:
+        total, locked, free = (round(float(part), 8) for part in free_margin(row))
+        money = AccountBalance(
+            Money(total, engine.USDT), Money(locked, engine.USDT), Money(free, engine.USDT)
+        )
+        self.generate_account_state(
+            balances=[money],
+            margins=[],
+            reported=True,
+            ts_event=self.now_ms() * MS,
+            info={"asset": row.asset},
+        )
+
+    async def _refresh_balance(self) -> None:
+        try:
+            self._account(await virtual_balance(self.rest, self.settings.virtual_asset))
+        except SafetyStop as stop:
+            self.fatal = str(stop)
+            self._problem(self.fatal)
+        except BingxError as error:
+            self._problem(f"balance: {error}")
+
+    async def _query_account(self, command: Any) -> None:
+        await self._refresh_balance()
+
+    # --- the user stream -----------------------------------------------------------------------------------
+
+    async def _user_up(self) -> None:
+        await self.reconciler.run()
+
+    def _user_event(self, frame: Frame) -> None:
+        kind = event_kind(frame)
+        if kind in ORDER_EVENTS:
+            self._order_event(order_event(frame))
+        elif kind == "ACCOUNT_UPDATE":
+            event = account_event(frame)
+            self._balance_due = True
+            for symbol, size in event.positions.items():
+                # The sign in one-way mode is not documented: sizes are compared.
+                if abs(size) != abs(self.ledger.net.get(symbol, Decimal(0))):
+                    self.spawn(self._explain(symbol, abs(size)), "bingx-explain")
+
+    async def _explain(self, symbol: str, size: Decimal) -> None:
+        """A position changed without a fill that we know: wait for the fill, then ask."""
+        await asyncio.sleep(self.settings.fill_patience_s)
+        if abs(self.ledger.net.get(symbol, Decimal(0))) != size:
+            await self.reconciler.run(also=frozenset({symbol}))
+
+    def _order_event(self, event: OrderEvent) -> None:
+        tracked = self.book.find(event.order_id, event.trigger_order_id, event.client_id)
+        if tracked is not None:
+            self.ledger.event(tracked, event)
+            return
+        first = event.order_id not in self._unclaimed
+        self._unclaimed.setdefault(event.order_id, []).append(event)
+        if first:  # the answer to its POST may still be on its way
+            self.spawn(self._claim(event.order_id, event.symbol), "bingx-claim")
+
+    async def _claim(self, venue_id: str, symbol: str) -> None:
+        await asyncio.sleep(self.settings.fill_patience_s)
+        if venue_id in self._unclaimed:
+            self._replay(venue_id)
+        if self.book.of_venue(venue_id) is None:
+            await self.reconciler.run(also=frozenset({symbol}))
+        self._unclaimed.pop(venue_id, None)
+
+    def _replay(self, venue_id: str) -> None:
+        tracked = self.book.of_venue(venue_id)
+        if tracked is not None:
+            for event in self._unclaimed.pop(venue_id, []):
+                self.ledger.event(tracked, event)
+
+    def _incomplete(self, tracked: TrackedOrder) -> None:
+        self.spawn(self.reconciler.order(tracked), "bingx-incomplete")
+
+    def _after_fill(self, tracked: TrackedOrder) -> None:
+        if tracked.stop is not None:
+            self.spawn(self.keeper.guard(tracked), "bingx-guard")
+
+    def _after_end(self, tracked: TrackedOrder) -> None:
+        if tracked.stop is not None:
+            self.spawn(self.keeper.guard(tracked), "bingx-guard")
+
+    # --- orders that were not known ------------------------------------------------------------------------
+
+    def adopt(self, row: OrderRow) -> TrackedOrder | None:
+        """Return the tracked order that a row of the venue belongs to; None if it is not one of ours."""
+        tracked = self.book.find(row.order_id, row.trigger_order_id, row.client_id)
+        client_id = self.journal.client_id(row)
+        if tracked is None and client_id:
+            tracked = self.book.of_client(client_id) or self._from_cache(client_id)
+        if tracked is None:
+            tracked = self._from_cache(row.order_id)  # the engine names external orders by the venue's id
+        if tracked is None or tracked.venue_id in {row.order_id, row.trigger_order_id}:
+            return tracked
+        self.book.link(tracked, row.order_id, current=not tracked.venue_id)
+        return tracked
+
+    def _from_cache(self, client_id: str) -> TrackedOrder | None:
+        order = self.cache.order(ClientOrderId(client_id))
+        if order is None or order.is_closed:
+            return None
+        return self._track(order)
+
+    def external(self, row: OrderRow, new_fills: list[FillRow]) -> None:
+        """Report an order that is not one of ours."""
+        contract = self.provider.contracts.get(row.symbol)
+        if contract is None:
+            self._problem(
+                f"order: {row.symbol} {row.order_id} at BingX is of an instrument that is not traded here"
+            )
+            return
+        now = self.now_ms() * MS
+        report = order_report(row, contract, self.account_id, self.journal.client_id(row), now)
+        fills = [fill_report(f, contract, self.account_id, "", {}, now) for f in new_fills]
+        self._problem(f"order: {row.type} {row.symbol} {row.order_id} at BingX is not one of ours")
+        self._handle_report(report, fills)
+
+    async def _register_external_order(
+        self, client_order_id: Any, venue_order_id: Any, instrument_id: Any, strategy_id: Any, ts_init: int
+    ) -> None:
+        """The engine has taken an order over that it found at the venue: its events are ours from now on."""
+        order = self.cache.order(client_order_id)
+        if order is None or order.is_closed or self.book.of_client(str(client_order_id)) is not None:
+            return
+        tracked = self._track(order)
+        if venue_order_id is not None:
+            self.book.link(tracked, str(venue_order_id))
+            tracked.cumulative[str(venue_order_id)] = tracked.filled
+        tracked.accepted = True
+
+    def _track(self, order: Any) -> TrackedOrder:
+        contract = self.provider.contract(venue_symbol(str(order.instrument_id)))
+        side = 1 if order.side == OrderSide.BUY else -1
+        tracked = TrackedOrder(order, contract, side, decimal_of(order.quantity), self.now_ms())
+        tracked.filled = decimal_of(order.filled_qty)
+        self.book.add(tracked)
+        venue_id = order.venue_order_id
+        if venue_id is not None:
+            self.book.link(tracked, str(venue_id))
+            tracked.cumulative[str(venue_id)] = tracked.filled
+            tracked.accepted = True
+        return tracked
+
+    def _resting(self) -> tuple[int, int]:
+        """Return how many entries, and how many orders that reduce a position, may rest at the venue."""
+        open_orders = self.book.open
+        protective = sum(t.is_reduce_only and t.waits_for is None for t in open_orders)
+        protective += sum(t.stop is not None and t.filled > 0 for t in open_orders)
+        return sum(not t.is_reduce_only for t in open_orders), protective
+
+    # --- commands ------------------------------------------------------------------------------------------
+
+    async def _submit_order(self, command: Any) -> None:
+        tracked = self._begin(command.order)
+        if tracked is not None:
+            self.spawn(self._place(tracked), f"bingx-order-{tracked.client_id}")
+
+    def _begin(self, order: Any) -> TrackedOrder | None:
+        try:
+            if self.book.of_client(str(order.client_order_id)) is not None:
+                raise BingxError("an order with this client id was sent before")
+            tracked = self._track(order)
+        except BingxError as error:
+            self.generate_order_rejected(order, reason_of(error), self.now_ms() * MS, False)
+            return None
+        self.generate_order_submitted(order)
+        return tracked
+
+    async def _submit_order_list(self, command: Any) -> None:
+        held = [self.cache.order(client_id) for client_id in command.order_list.client_order_ids()]
+        pair = protected_pair(held)
+        tracked = [self._begin(order) for order in held]
+        if pair is None or None in tracked:
+            now = self.now_ms()
+            for one in tracked:
+                if one is not None:
+                    self.ledger.reject(one, "BingX takes lists of one entry and its stop only", now)
+            return
+        entry, stop = tracked
+        assert entry is not None
+        assert stop is not None
+        entry.stop, stop.waits_for = stop, entry
+        self.spawn(self._place(entry), f"bingx-order-{entry.client_id}")
+
+    async def _place(self, tracked: TrackedOrder) -> None:
+        async with tracked.lock:
+            try:
+                if self.fatal and not tracked.is_reduce_only:
+                    raise OrderRefused(self.fatal)
+                await self._secure(tracked.symbol)
+                params = order_params(tracked.order, tracked.contract, venue_client_id(tracked.client_id))
+                if tracked.stop is not None:
+                    params["stopLoss"] = attached_stop(tracked.stop.order, tracked.contract)
+                answer = await self.changer.place(tracked, params)
+            except OrderRefused as refused:
+                if refused.treatment is Treatment.FATAL:
+                    self.fatal = refused.reason
+                    self._problem(f"fatal: {refused.reason}")
+                self.ledger.reject(
+                    tracked, refused.reason, self.now_ms(), post_only=refused.meaning is Meaning.POST_ONLY
+                )
+                return
+            except BingxError as error:
+                self.ledger.reject(tracked, reason_of(error), self.now_ms())
+                return
+            self.ledger.accept(tracked, answer.order_id, self.now_ms())
+            self._replay(answer.order_id)
+        if answer.filled and answer.filled > tracked.filled and not tracked.closed:
+            await asyncio.sleep(
+                self.settings.fill_patience_s
+            )  # the stream tells of fills, with price and fee
+            if answer.filled > tracked.filled:
+                await self.reconciler.order(tracked)
+
+    async def _secure(self, symbol: str) -> None:
+        if symbol not in self._secured:
+            await secure_account(self.rest, self.settings, (symbol,))
+            self._secured.add(symbol)
+
+    async def _modify_order(self, command: Any) -> None:
+        self.spawn(self._modify(command), f"bingx-modify-{command.client_order_id}")
+
+    async def _modify(self, command: Any) -> None:
+        tracked = self._known(command)
+        if tracked is None:
+            order = self.cache.order(command.client_order_id)
+            if order is not None:
+                self.generate_order_modify_rejected(
+                    order, command.venue_order_id, "not known at BingX", self.now_ms() * MS
+                )
+            return
+        async with tracked.lock:
+            await self.changer.modify(tracked, wanted_of(tracked, command))
+
+    def _known(self, command: Any) -> TrackedOrder | None:
+        client_id = str(command.client_order_id)
+        return self.book.of_client(client_id) or self._from_cache(client_id)
+
+    async def _cancel_order(self, command: Any) -> None:
+        self.spawn(self._cancel(command), f"bingx-cancel-{command.client_order_id}")
+
+    async def _cancel(self, command: Any) -> None:
+        tracked = self._known(command)
+        if tracked is None:
+            order = self.cache.order(command.client_order_id)
+            if order is not None:
+                self.generate_order_cancel_rejected(
+                    order, command.venue_order_id, "not known at BingX", self.now_ms() * MS
+                )
+            return
+        async with tracked.lock:
+            if tracked.waits_for is not None:
+                tracked.waits_for.stop = None  # it never was at the venue by itself
+                self.ledger.reject(tracked, "cancelled before its entry filled", self.now_ms())
+                return
+            await self.changer.cancel(tracked)
+
+    async def _batch_cancel_orders(self, command: Any) -> None:
+        for cancel in command.cancels:
+            await self._cancel_order(cancel)
+
+    async def _cancel_all_orders(self, command: Any) -> None:
+        side = command.order_side
+        for tracked in self.book.open:
+            order = tracked.order
+            if order.instrument_id != command.instrument_id or (side is not None and side != order.side):
+                continue
+            self.spawn(self._cancel_tracked(tracked), f"bingx-cancel-{tracked.client_id}")
+
+    async def _cancel_tracked(self, tracked: TrackedOrder) -> None:
+        async with tracked.lock:
+            await self.changer.cancel(tracked)
+
+    async def _query_order(self, command: Any) -> None:
+        tracked = self._known(command)
+        if tracked is not None and tracked.accepted:
+            self.spawn(self.reconciler.order(tracked), f"bingx-query-{tracked.client_id}")
+
+    # --- reports -------------------------------------------------------------------------------------------
+
+    async def _generate_order_status_report(self, command: Any) -> Any:
+        return await self.status.order(command)
+
+    async def _generate_order_status_reports(self, command: Any) -> Any:
+        return await self.status.orders(command)
+
+    async def _generate_fill_reports(self, command: Any) -> Any:
+        return await self.status.fills(command)
+
+    async def _generate_position_status_reports(self, command: Any) -> Any:
+        return await self.status.positions(command)
