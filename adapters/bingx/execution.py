@@ -18,10 +18,8 @@ from nautilus_trader.model import (
     AccountBalance,
     AccountId,
     AccountType,
-    ClientOrderId,
     Money,
     OmsType,
-    OrderSide,
     Venue,
 )
 
@@ -33,28 +31,20 @@ from adapters.bingx.config import ExecutionSettings
 from adapters.bingx.constants import VENUE
 from adapters.bingx.dead_man import DeadMansSwitch
 from adapters.bingx.errors import BingxError, Meaning, SafetyStop, Treatment
+from adapters.bingx.intake import OrderIntake
 from adapters.bingx.ledger import OrderLedger
 from adapters.bingx.order_journal import OrderJournal
-from adapters.bingx.order_params import attached_stop, decimal_of, order_params
-from adapters.bingx.order_rows import (
-    ORDER_EVENTS,
-    FillRow,
-    OrderEvent,
-    OrderRow,
-    account_event,
-    event_kind,
-    order_event,
-)
+from adapters.bingx.order_params import attached_stop, order_params
 from adapters.bingx.placing import OrderRefused, Placer
 from adapters.bingx.protection import StopKeeper, protected_pair
 from adapters.bingx.providers import BingxInstrumentProvider
 from adapters.bingx.reconcile import Reconciler
-from adapters.bingx.reports import fill_report, order_report, reason_of
+from adapters.bingx.reports import reason_of
 from adapters.bingx.rest import BingxRest
 from adapters.bingx.sockets import Frame
 from adapters.bingx.status import StatusReports
-from adapters.bingx.symbols import venue_symbol
 from adapters.bingx.tracked import OrderBook, TrackedOrder, venue_client_id
+from adapters.bingx.user_events import ORDER_EVENTS, account_event, event_kind, order_event
 from adapters.bingx.user_stream import UserStream
 
 MS = 1_000_000
@@ -90,9 +80,10 @@ class BingxExecutionClient(ExecutionClient):
         self.ledger = OrderLedger(self, self.book, self._incomplete)
         self.ledger.on_fill = self._after_fill
         self.ledger.on_end = self._after_end
+        self.intake = OrderIntake(self)
         self.placer = Placer(self.rest, timebase, self.book.known_ids, settings.order_window_s)
         self.switch = DeadMansSwitch(self.rest, settings.dead_man_seconds, self._resting)
-        self.reconciler = Reconciler(self.rest, self.ledger, self, self._problem)
+        self.reconciler = Reconciler(self.rest, self.ledger, self.intake, self.problem)
         self.changer = OrderChanger(
             self.rest, timebase, self, self.ledger, self.placer, self.journal, self.switch, self.reconciler,
             settings.order_window_s,
@@ -106,7 +97,6 @@ class BingxExecutionClient(ExecutionClient):
             settings.key_renewal_s,
         )  # fmt: skip
         self._secured: set[str] = set()
-        self._unclaimed: dict[str, list[OrderEvent]] = {}
         self._balance_due = False
         self.problems: list[str] = []
         self.fatal = ""
@@ -155,11 +145,16 @@ class BingxExecutionClient(ExecutionClient):
         try:
             await work
         except Exception as error:  # noqa: BLE001 - a task that raises is only logged by the engine
-            self._problem(f"{name}: {type(error).__name__}: {error}")
+            self.problem(f"{name}: {type(error).__name__}: {error}")
 
-    def _problem(self, text: str) -> None:
+    def problem(self, text: str) -> None:
+        """Keep what went wrong; the newest 200."""
         self.problems.append(text)
         del self.problems[:-200]
+
+    def report(self, report: object, fills: list[Any]) -> None:
+        """Hand a report over to the engine."""
+        self._handle_report(report, fills)
 
     def now_ms(self) -> int:
         """Return the venue's time, ms."""
@@ -185,9 +180,9 @@ class BingxExecutionClient(ExecutionClient):
             self._account(await virtual_balance(self.rest, self.settings.virtual_asset))
         except SafetyStop as stop:
             self.fatal = str(stop)
-            self._problem(self.fatal)
+            self.problem(self.fatal)
         except BingxError as error:
-            self._problem(f"balance: {error}")
+            self.problem(f"balance: {error}")
 
     async def _query_account(self, command: Any) -> None:
         await self._refresh_balance()
@@ -200,7 +195,7 @@ class BingxExecutionClient(ExecutionClient):
     def _user_event(self, frame: Frame) -> None:
         kind = event_kind(frame)
         if kind in ORDER_EVENTS:
-            self._order_event(order_event(frame))
+            self.intake.event(order_event(frame))
         elif kind == "ACCOUNT_UPDATE":
             event = account_event(frame)
             self._balance_due = True
@@ -215,30 +210,6 @@ class BingxExecutionClient(ExecutionClient):
         if abs(self.ledger.net.get(symbol, Decimal(0))) != size:
             await self.reconciler.run(also=frozenset({symbol}))
 
-    def _order_event(self, event: OrderEvent) -> None:
-        tracked = self.book.find(event.order_id, event.trigger_order_id, event.client_id)
-        if tracked is not None:
-            self.ledger.event(tracked, event)
-            return
-        first = event.order_id not in self._unclaimed
-        self._unclaimed.setdefault(event.order_id, []).append(event)
-        if first:  # the answer to its POST may still be on its way
-            self.spawn(self._claim(event.order_id, event.symbol), "bingx-claim")
-
-    async def _claim(self, venue_id: str, symbol: str) -> None:
-        await asyncio.sleep(self.settings.fill_patience_s)
-        if venue_id in self._unclaimed:
-            self._replay(venue_id)
-        if self.book.of_venue(venue_id) is None:
-            await self.reconciler.run(also=frozenset({symbol}))
-        self._unclaimed.pop(venue_id, None)
-
-    def _replay(self, venue_id: str) -> None:
-        tracked = self.book.of_venue(venue_id)
-        if tracked is not None:
-            for event in self._unclaimed.pop(venue_id, []):
-                self.ledger.event(tracked, event)
-
     def _incomplete(self, tracked: TrackedOrder) -> None:
         self.spawn(self.reconciler.order(tracked), "bingx-incomplete")
 
@@ -250,40 +221,7 @@ class BingxExecutionClient(ExecutionClient):
         if tracked.stop is not None:
             self.spawn(self.keeper.guard(tracked), "bingx-guard")
 
-    # --- orders that were not known ------------------------------------------------------------------------
-
-    def adopt(self, row: OrderRow) -> TrackedOrder | None:
-        """Return the tracked order that a row of the venue belongs to; None if it is not one of ours."""
-        tracked = self.book.find(row.order_id, row.trigger_order_id, row.client_id)
-        client_id = self.journal.client_id(row)
-        if tracked is None and client_id:
-            tracked = self.book.of_client(client_id) or self._from_cache(client_id)
-        if tracked is None:
-            tracked = self._from_cache(row.order_id)  # the engine names external orders by the venue's id
-        if tracked is None or tracked.venue_id in {row.order_id, row.trigger_order_id}:
-            return tracked
-        self.book.link(tracked, row.order_id, current=not tracked.venue_id)
-        return tracked
-
-    def _from_cache(self, client_id: str) -> TrackedOrder | None:
-        order = self.cache.order(ClientOrderId(client_id))
-        if order is None or order.is_closed:
-            return None
-        return self._track(order)
-
-    def external(self, row: OrderRow, new_fills: list[FillRow]) -> None:
-        """Report an order that is not one of ours."""
-        contract = self.provider.contracts.get(row.symbol)
-        if contract is None:
-            self._problem(
-                f"order: {row.symbol} {row.order_id} at BingX is of an instrument that is not traded here"
-            )
-            return
-        now = self.now_ms() * MS
-        report = order_report(row, contract, self.account_id, self.journal.client_id(row), now)
-        fills = [fill_report(f, contract, self.account_id, "", {}, now) for f in new_fills]
-        self._problem(f"order: {row.type} {row.symbol} {row.order_id} at BingX is not one of ours")
-        self._handle_report(report, fills)
+    # --- orders that the engine took over ---------------------------------------------------------------
 
     async def _register_external_order(
         self, client_order_id: Any, venue_order_id: Any, instrument_id: Any, strategy_id: Any, ts_init: int
@@ -292,24 +230,11 @@ class BingxExecutionClient(ExecutionClient):
         order = self.cache.order(client_order_id)
         if order is None or order.is_closed or self.book.of_client(str(client_order_id)) is not None:
             return
-        tracked = self._track(order)
+        tracked = self.intake.track(order)
         if venue_order_id is not None:
             self.book.link(tracked, str(venue_order_id))
             tracked.cumulative[str(venue_order_id)] = tracked.filled
         tracked.accepted = True
-
-    def _track(self, order: Any) -> TrackedOrder:
-        contract = self.provider.contract(venue_symbol(str(order.instrument_id)))
-        side = 1 if order.side == OrderSide.BUY else -1
-        tracked = TrackedOrder(order, contract, side, decimal_of(order.quantity), self.now_ms())
-        tracked.filled = decimal_of(order.filled_qty)
-        self.book.add(tracked)
-        venue_id = order.venue_order_id
-        if venue_id is not None:
-            self.book.link(tracked, str(venue_id))
-            tracked.cumulative[str(venue_id)] = tracked.filled
-            tracked.accepted = True
-        return tracked
 
     def _resting(self) -> tuple[int, int]:
         """Return how many entries, and how many orders that reduce a position, may rest at the venue."""
@@ -329,7 +254,7 @@ class BingxExecutionClient(ExecutionClient):
         try:
             if self.book.of_client(str(order.client_order_id)) is not None:
                 raise BingxError("an order with this client id was sent before")
-            tracked = self._track(order)
+            tracked = self.intake.track(order)
         except BingxError as error:
             self.generate_order_rejected(order, reason_of(error), self.now_ms() * MS, False)
             return None
@@ -365,7 +290,7 @@ class BingxExecutionClient(ExecutionClient):
             except OrderRefused as refused:
                 if refused.treatment is Treatment.FATAL:
                     self.fatal = refused.reason
-                    self._problem(f"fatal: {refused.reason}")
+                    self.problem(f"fatal: {refused.reason}")
                 self.ledger.reject(
                     tracked, refused.reason, self.now_ms(), post_only=refused.meaning is Meaning.POST_ONLY
                 )
@@ -374,7 +299,7 @@ class BingxExecutionClient(ExecutionClient):
                 self.ledger.reject(tracked, reason_of(error), self.now_ms())
                 return
             self.ledger.accept(tracked, answer.order_id, self.now_ms())
-            self._replay(answer.order_id)
+            self.intake.replay(answer.order_id)
         if answer.filled and answer.filled > tracked.filled and not tracked.closed:
             await asyncio.sleep(
                 self.settings.fill_patience_s
@@ -404,7 +329,7 @@ class BingxExecutionClient(ExecutionClient):
 
     def _known(self, command: Any) -> TrackedOrder | None:
         client_id = str(command.client_order_id)
-        return self.book.of_client(client_id) or self._from_cache(client_id)
+        return self.book.of_client(client_id) or self.intake.from_cache(client_id)
 
     async def _cancel_order(self, command: Any) -> None:
         self.spawn(self._cancel(command), f"bingx-cancel-{command.client_order_id}")

@@ -13,7 +13,6 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from adapters.bingx.account_rows import SIDES
-from adapters.bingx.errors import MalformedAnswer
 from adapters.bingx.fields import (
     Row,
     choice,
@@ -122,41 +121,6 @@ class FillRow(NamedTuple):
     ts_ms: int
 
 
-class OrderEvent(NamedTuple):
-    """An order event of the user stream; `last_*` only where a trade took place and the venue says it."""
-
-    order_id: str
-    client_id: str
-    symbol: str
-    side: int
-    type: str
-    state: State
-    is_trade: bool
-    quantity: Decimal
-    filled: Decimal
-    average_price: Decimal
-    last_quantity: Decimal | None
-    last_price: Decimal | None
-    trade_id: str
-    fee: Decimal
-    fee_asset: str
-    maker: bool | None
-    ts_ms: int
-    trigger_order_id: str
-    price: Decimal
-    stop_price: Decimal
-    reduce_only: bool
-
-
-class AccountEvent(NamedTuple):
-    """An account event of the user stream: wallet balances by asset, signed position sizes by symbol."""
-
-    reason: str
-    ts_ms: int
-    balances: Mapping[str, Decimal]
-    positions: Mapping[str, Decimal]
-
-
 def order(data: object) -> OrderRow:
     """Return the order of an answer `{order: {...}}`."""
     return order_row(record(record(data, "order answer").get("order"), "order"))
@@ -174,12 +138,12 @@ def order_row(row: Row) -> OrderRow:
     quantity, filled = not_negative(row, "origQty", where), not_negative(row, "executedQty", where)
     kind = choice(row, "type", where, TYPES)
     state = choice(row, "status", where, STATES)
-    _check_filled(where, state, quantity, filled)
+    check_filled(where, state, quantity, filled)
     average = number_or_none(row, "avgPrice", where) or Decimal(0)
     if filled and average <= 0:
         raise malformed(f"{where}.avgPrice", row.get("avgPrice"), "a price above 0: the order has filled")
-    price = _price(row, "price", where, needed=kind in {"LIMIT", "STOP", "TAKE_PROFIT", "TRIGGER_LIMIT"})
-    stop = _price(
+    price = price_of(row, "price", where, needed=kind in {"LIMIT", "STOP", "TAKE_PROFIT", "TRIGGER_LIMIT"})
+    stop = price_of(
         row,
         "stopPrice",
         where,
@@ -203,11 +167,12 @@ def order_row(row: Row) -> OrderRow:
         text_or_empty(row, "workingType", where),
         milliseconds(row, "time", where),
         milliseconds(row, "updateTime", where),
-        _other_id(row, "triggerOrderId", where),
+        other_id(row, "triggerOrderId", where),
     )
 
 
-def _price(row: Row, key: str, where: str, *, needed: bool) -> Decimal:
+def price_of(row: Row, key: str, where: str, *, needed: bool) -> Decimal:
+    """Return a price, 0 where there is none; one that is `needed` is above 0."""
     value = number_or_none(row, key, where)
     if value is None or value == 0:
         if needed:
@@ -218,7 +183,8 @@ def _price(row: Row, key: str, where: str, *, needed: bool) -> Decimal:
     return value
 
 
-def _check_filled(where: str, state: State, quantity: Decimal, filled: Decimal) -> None:
+def check_filled(where: str, state: State, quantity: Decimal, filled: Decimal) -> None:
+    """Refuse what has filled if it does not fit the state and the quantity."""
     if filled > quantity > 0:
         raise malformed(f"{where}.executedQty", filled, f"at most the quantity {quantity}")
     if state is State.FILLED and filled == 0:
@@ -238,7 +204,8 @@ def order_id(row: Row, where: str) -> str:
     raise malformed(f"{where}.orderId", row.get("orderId"), "the id of an order")
 
 
-def _other_id(row: Row, key: str, where: str) -> str:
+def other_id(row: Row, key: str, where: str) -> str:
+    """Return an id that may be absent: no key, null, empty or 0 make an empty text."""
     if row.get(key) in (None, "", 0, "0"):
         return ""
     return str(integer(row, key, where))
@@ -346,89 +313,3 @@ def _iso_ms(value: str, where: str) -> int:
     if moment.tzinfo is None or not 2017 <= moment.year < 2100:
         raise malformed(f"{where}.filledTm", value, "a time with its zone between 2017 and 2100")
     return round(moment.timestamp() * 1000)
-
-
-ORDER_EVENTS = frozenset({"ORDER_TRADE_UPDATE", "TRADE_UPDATE"})
-
-
-def order_event(frame: Row) -> OrderEvent:
-    """Return an order event of the user stream."""
-    where = "order event"
-    row = record(frame.get("o"), where)
-    state = choice(row, "X", where, STATES)
-    quantity, filled = not_negative(row, "q", where), not_negative(row, "z", where)
-    _check_filled(where, state, quantity, filled)
-    is_trade = text(row, "x", where) == "TRADE"
-    average = number_or_none(row, "ap", where) or Decimal(0)
-    if filled and average <= 0:
-        raise malformed(f"{where}.ap", row.get("ap"), "a price above 0: the order has filled")
-    if is_trade and not filled:
-        raise malformed(f"{where}.z", filled, "above 0: a trade took place")
-    at = row.get("T")
-    ts = milliseconds(frame, "E", where) if at in (None, 0, "0", "") else milliseconds(row, "T", where)
-    fee = number_or_none(row, "n", where)
-    if is_trade and fee is None:
-        raise malformed(f"{where}.n", row.get("n"), "the fee of the trade")
-    maker = row.get("m")
-    return OrderEvent(
-        str(integer(row, "i", where)),
-        text_or_empty(row, "c", where).lower(),
-        text(row, "s", where),
-        choice(row, "S", where, ORDER_SIDES),
-        choice(row, "o", where, TYPES),
-        state,
-        is_trade,
-        quantity,
-        filled,
-        average,
-        _last(row, "l", where),
-        _last(row, "L", where),
-        _trade_id(row, where),
-        -(fee or Decimal(0)),
-        text_or_empty(row, "N", where),
-        maker if isinstance(maker, bool) else None,
-        ts,
-        _other_id(row, "ti", where),
-        _price(row, "p", where, needed=False),
-        _price(row, "sp", where, needed=False),
-        truth_or_false(row, "ro", where),
-    )
-
-
-def _last(row: Row, key: str, where: str) -> Decimal | None:
-    value = number_or_none(row, key, where)
-    if value is not None and value < 0:
-        raise malformed(f"{where}.{key}", value, "at least 0")
-    return value or None
-
-
-def _trade_id(row: Row, where: str) -> str:
-    return _other_id(row, "td", where)
-
-
-def account_event(frame: Row) -> AccountEvent:
-    """Return an account event of the user stream."""
-    where = "account event"
-    row = record(frame.get("a"), where)
-    wallets: dict[str, Decimal] = {}
-    for raw in rows(row.get("B") or [], f"{where}.B"):
-        wallet = record(raw, where)
-        wallets[text(wallet, "a", where)] = number(wallet, "wb", where)
-    sizes: dict[str, Decimal] = {}
-    for raw in rows(row.get("P") or [], f"{where}.P"):
-        item = record(raw, where)
-        amount = number(item, "pa", where)
-        side = choice(item, "ps", where, POSITION_SIDES)
-        symbol = text(item, "s", where)
-        sizes[symbol] = sizes.get(symbol, Decimal(0)) + (amount if side == 0 else side * abs(amount))
-    return AccountEvent(text(row, "m", where), milliseconds(frame, "E", where), wallets, sizes)
-
-
-def event_kind(frame: Row) -> str:
-    """Return the kind of a user event, empty for any other frame."""
-    kind = frame.get("e")
-    if kind is None:
-        return ""
-    if not isinstance(kind, str):
-        raise MalformedAnswer("a user event has no kind", found=repr(kind)[:60], expected="a text")
-    return kind

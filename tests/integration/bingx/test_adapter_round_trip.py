@@ -113,7 +113,7 @@ def test_an_entry_its_stop_and_its_exit_reach_the_venue_once_and_the_books_agree
     assert [o["type"] for o in books["orders"]] == ["MARKET", "STOP_MARKET", "STOP_MARKET", "MARKET"]
     assert abs(sum(float(f["commission"]) for f in books["fills"]) + strategy.commissions) < 1e-6
     assert opens == [opens[0] + 60_000 * n for n in range(len(opens))]
-    assert [(b.open.as_double(), b.close.as_double()) for b in strategy.bars] == list(
+    assert [(float(str(b.open)), float(str(b.close))) for b in strategy.bars] == list(
         zip(real.open.tolist(), real.close.tolist(), strict=True)
     )
     execution = made[-1]
