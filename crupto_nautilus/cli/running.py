@@ -43,9 +43,11 @@ def run_paper_desk(options: PaperOptions, services: Sequence[RunService], *, sta
     """Run the paper desk with its live status; return the summary."""
     from crupto_nautilus.cli.status import LiveStatus
     from crupto_nautilus.desk.paper import run_paper
+    from crupto_nautilus.desk.shadow_service import Shadows
 
-    status = LiveStatus(every_s=status_every_s)
-    path = run_paper(replace(options, command=command_line()), [*services, status])
+    shadows = Shadows()
+    status = LiveStatus(every_s=status_every_s, shadows=shadows.standings)
+    path = run_paper(replace(options, command=command_line()), [*services, shadows, status])
     return result_of(path)
 
 

@@ -53,12 +53,21 @@ def play(
     instants: Iterable[Instant],
     span_ns: int,
     progress: Callable[[int], None] | None = None,
-    *,
-    end: bool = True,
 ) -> None:
-    """Stream instants through an engine in chunks: OPEN, fine bars, funding, CLOSE at each moment.
+    """Play instants through an engine from the first to the END mark."""
+    end_of_data(engine, feed, stream(engine, feed, instants, span_ns, progress))
 
-    `end` says that no more follow: the run is closed by an END mark.
+
+def stream(
+    engine: BacktestEngine,
+    feed: EngineFeed,
+    instants: Iterable[Instant],
+    span_ns: int,
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Stream instants in chunks: OPEN, fine bars, funding, CLOSE at each moment; return the last moment.
+
+    More may follow in another call; how the instants are cut changes nothing.
     """
     last, client = 0, feed_client(feed.venue)
     for chunk in in_chunks(instants, span_ns):
@@ -78,8 +87,13 @@ def play(
         engine.clear_data()
         if progress is not None:
             progress(last)
-    if last and end:
-        engine.add_data([mark(last, END)], client_id=client, sort=False)
+    return last
+
+
+def end_of_data(engine: BacktestEngine, feed: EngineFeed, last: int) -> None:
+    """Say that no more instants follow the one at `last` (0: there was none)."""
+    if last:
+        engine.add_data([mark(last, END)], client_id=feed_client(feed.venue), sort=False)
         engine.sort_data()
         engine.run(streaming=True)
     engine.end()

@@ -21,7 +21,7 @@ from catalog.feed import EngineFeed
 from catalog.instants import run_instants
 from crupto_nautilus.desk.assembly import Desk, DeskPlan
 from crupto_nautilus.desk.challengers import challenger_spec
-from crupto_nautilus.desk.engine import make_engine, play
+from crupto_nautilus.desk.engine import end_of_data, make_engine, stream
 from crupto_nautilus.desk.facts import call_rows, run_facts, write_benchmark
 from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.outcome import DeskRun, account_balance, check_run
@@ -50,15 +50,19 @@ def shadow_desks(prepared: Prepared, options: BacktestOptions) -> list[ShadowDes
         spec = challenger_spec(challenger)
         alone = options.config.enable_map.only(challenger, spec.name)
         own = Prepared(prepared.catalog, prepared.choice, {spec.name: spec}, alone)
-        run_id = challenger.id
-        found.append(ShadowDesk(challenger, own, _quiet(options, run_id)))
+        found.append(ShadowDesk(challenger, own, quiet(options, challenger.id)))
     return found
 
 
-def _quiet(options: BacktestOptions, run_id: str) -> BacktestOptions:
-    names = BacktestOptions.__dataclass_fields__
-    values: dict[str, Any] = {name: getattr(options, name) for name in names}
-    return BacktestOptions(**(values | {"run_id": run_id, "journal_url": None, "progress": None}))
+def quiet(options: BacktestOptions, run_id: str) -> BacktestOptions:
+    """Return what a shadow needs of a run's options: no journal, no progress, no secrets; picklable."""
+    values: dict[str, Any] = {name: getattr(options, name) for name in BacktestOptions.__dataclass_fields__}
+    runtime = options.config.runtime.model_copy(
+        update=dict.fromkeys(("db_url", "bingx_api_key", "bingx_api_secret"))
+    )
+    config = replace(options.config, provenance=dict(options.config.provenance), runtime=runtime)
+    own = {"run_id": run_id, "config": config, "journal_url": None, "progress": None}
+    return BacktestOptions(**(values | own))
 
 
 class ShadowRun:
@@ -79,7 +83,9 @@ class ShadowRun:
         """Play instants that follow those before; `last` ends the run."""
         started = time.process_time()
         window = self.shadow.prepared.choice.window
-        play(self._engine, self._feed, instants, chunk_span_ns(window), end=last)
+        stream(self._engine, self._feed, instants, chunk_span_ns(window))
+        if last:
+            end_of_data(self._engine, self._feed, self.desk.router.last_ts)
         self._cpu += time.process_time() - started
 
     def write(self, runs: Path, *, mode: str, exit_reason: str) -> Path:

@@ -96,13 +96,17 @@ def test_an_interrupted_run_writes_what_happened(catalog: Path, tmp_path: Path) 
 
     command = [
         sys.executable, "-m", "crupto_nautilus.cli", "paper", "--catalog", str(catalog), "--symbols", "BTC",
-        *WINDOW, "--speed", "600", "--out", str(tmp_path), "--run-id", "stopped",
+        *WINDOW, "--speed", "600", "--out", str(tmp_path), "--run-id", "stopped", "--status-every", "1s",
     ]  # fmt: skip
-    with (tmp_path / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        time.sleep(12)
+    log = tmp_path / "log"
+    with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file) as process:
+        until = time.monotonic() + 90.0
+        while "ACTIVE" not in log.read_text() and time.monotonic() < until:
+            time.sleep(0.2)
+        time.sleep(1.0)
         process.send_signal(signal.SIGTERM)
-        code = process.wait(timeout=20)
-    assert code == 0, (tmp_path / "log").read_text()
+        code = process.wait(timeout=60)
+    assert code == 0, log.read_text()
     folder = RunFolder(tmp_path / "stopped")
     assert folder.facts.exit_reason == "interrupted"
     assert folder.facts.bars_processed > 0
