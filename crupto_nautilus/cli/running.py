@@ -61,5 +61,7 @@ def result_of(path: Path) -> Result:
     data = {"run": folder.run_id, "path": path, "report": report_path, "summary": summary}
     data["exit_reason"] = folder.facts.exit_reason
     lines = [f"run     {path}", f"ended   {folder.facts.exit_reason}", f"report  {report_path}"]
+    if folder.facts.virtual_asset:
+        lines.append(f"virtual {path / 'virtual_summary.md'}")
     last = "\n".join([*lines, f"why     crupto why {path}"])
     return Result(data, (*blocks(summary), *remarks(folder.facts), last))

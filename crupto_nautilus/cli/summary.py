@@ -28,12 +28,29 @@ def blocks(summary: Mapping[str, Any]) -> tuple[str | Table, ...]:
         _group(title, summary[key])
         for title, key in (("strategy", "strategies"), ("instrument", "instruments"))
     ]
+    found += _challengers(summary)
     refused = summary.get("refused_by_reason") or {}
     if refused:
         cells = tuple((str(reason), str(count)) for reason, count in refused.items())
         found.append(Table("", ("refused because", "signals"), cells, frozenset({"signals"})))
     found.append(f"verdict: {summary['verdict']['text']}")
     return tuple(found)
+
+
+def _challengers(summary: Mapping[str, Any]) -> list[str | Table]:
+    rows = tuple(
+        (
+            name,
+            row["strategy"],
+            str(row["approved"]),
+            str(row["trades"]),
+            money(row["pnl_usd"]),
+            money(row["pnl_r"]),
+        )
+        for name, row in (summary.get("challengers") or {}).items()
+    )
+    columns = ("challenger in shadow", "strategy", "approved", "trades", "net usd", "R")
+    return [Table("", columns, rows, frozenset(columns[2:]))] if rows else []
 
 
 def remarks(facts: RunFacts) -> tuple[str, ...]:

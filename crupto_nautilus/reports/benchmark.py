@@ -89,7 +89,7 @@ class Benchmark:
 def buy_and_hold(folder: RunFolder) -> Benchmark | None:
     """Return the benchmark of a run, or None if it has no prices."""
     facts = folder.facts
-    capital = facts.starting_equity
+    capital = facts.capital
     curves = [curve for facts_of in facts.instruments if (curve := _prices(folder, facts_of)) is not None]
     if not curves:
         return None
@@ -145,17 +145,17 @@ def _prices(folder: RunFolder, facts: Any) -> tuple[str, Ints, Floats, Floats | 
 def benchmark_figures(folder: RunFolder, hold: Benchmark | None) -> dict[str, Any]:
     """Return `buy_and_hold` (None without prices) and `no_trade` for the summary."""
     facts = folder.facts
-    no_trade = {"equity_end": facts.starting_equity, "pnl_usd": 0.0, "pnl_pct": 0.0, "max_drawdown_pct": 0.0}
+    no_trade = {"equity_end": facts.capital, "pnl_usd": 0.0, "pnl_pct": 0.0, "max_drawdown_pct": 0.0}
     if hold is None:
         return {"buy_and_hold": None, "no_trade": no_trade}
-    days = daily_equity(hold.ts, hold.equity, facts.start_ns, facts.end_ns, facts.starting_equity)
+    days = daily_equity(hold.ts, hold.equity, facts.start_ns, facts.end_ns, facts.capital)
     end = float(hold.equity[-1])
     return {
         "buy_and_hold": {
             "instruments": list(hold.instruments),
             "equity_end": end,
-            "pnl_usd": end - facts.starting_equity,
-            "pnl_pct": 100.0 * (end / facts.starting_equity - 1.0),
+            "pnl_usd": end - facts.capital,
+            "pnl_pct": 100.0 * (end / facts.capital - 1.0),
             "max_drawdown_pct": float(drawdown_pct(hold.equity).min()),
             "sharpe": sharpe(simple_returns(days)),
             "fees_usd": hold.fees_usd,

@@ -1,4 +1,5 @@
-"""Build the reports of a run from its tables: summary.json, verify.json, summary.md, report.html.
+"""Build the reports of a run from its tables: summary.json, verify.json, summary.md, report.html, and
+virtual_summary.md.
 
 Guarantees: the tables and `run.json` are only read; each file appears whole; building twice gives the same
 bytes.
@@ -14,6 +15,7 @@ from crupto_nautilus.reports.metrics import summarise
 from crupto_nautilus.reports.run_folder import RunFolder
 from crupto_nautilus.reports.summary_md import render_markdown
 from crupto_nautilus.reports.verify import run_hash, verify_run
+from crupto_nautilus.reports.virtual_summary import VIRTUAL_SUMMARY, render_virtual_summary
 
 
 def build_report(run: Path | str, runs: Path = Path("runs")) -> Path:
@@ -37,4 +39,6 @@ def build_report(run: Path | str, runs: Path = Path("runs")) -> Path:
     report = verify_run(folder)
     folder.write_json("verify.json", report.to_json())
     folder.write_text("summary.md", render_markdown(folder.facts, summary, report))
+    if folder.facts.virtual_asset:
+        folder.write_text(VIRTUAL_SUMMARY, render_virtual_summary(folder, summary))
     return folder.write_text("report.html", render_html(folder, summary, report, buy_and_hold(folder)))

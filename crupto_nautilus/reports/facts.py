@@ -81,6 +81,18 @@ class RunFacts:
     challenger: dict[str, Any] = field(default_factory=dict)  # of a shadow run: its entry in the enable map
 
     @property
+    def capital(self) -> float:
+        """What results are a percentage of: the virtual equity in virtual mode, else the starting equity."""
+        if self.virtual_equity is None:
+            return self.starting_equity
+        return min(self.virtual_equity, self.starting_equity)
+
+    @property
+    def unused_equity(self) -> float:
+        """Part of the venue's equity that virtual mode leaves out: take it from an equity of the tables."""
+        return self.starting_equity - self.capital
+
+    @property
     def wall_seconds(self) -> float | None:
         """Wall time of the run, None if it was not measured."""
         return (

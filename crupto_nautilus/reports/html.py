@@ -24,6 +24,7 @@ def render_html(
             page_results.tiles(summary),
             page_results.curves(folder, summary, hold),
             page_results.strategies(summary),
+            page_results.challengers(summary),
             page_results.costs(summary),
             page_results.distribution(folder, summary),
             page_record.refusals(summary),

@@ -81,7 +81,8 @@ def _whole(folder: RunFolder, ledger: Ledger) -> dict[str, Any]:
     facts = folder.facts
     trades, fills, equity = folder.table("trades"), folder.table("fills"), folder.table("equity")
     ts, values = ints(equity, "ts_event"), floats(equity, "equity")
-    start = facts.starting_equity
+    values = values - facts.unused_equity
+    start = facts.capital
     end = float(values[-1]) if len(values) else start
     days = figures.daily_equity(ts, values, facts.start_ns, facts.end_ns, start)
     returns = figures.simple_returns(days)
@@ -91,6 +92,8 @@ def _whole(folder: RunFolder, ledger: Ledger) -> dict[str, Any]:
     closed = {name: float(floats(trades, name).sum()) for name in _MONEY}
     wall = facts.wall_seconds
     return {
+        "virtual_asset": facts.virtual_asset,
+        "venue_equity_start": facts.starting_equity,
         "equity_start": start,
         "equity_end": end,
         "pnl_usd": end - start,
@@ -175,13 +178,13 @@ class _Groups:
     def _money(self, trades: pd.DataFrame) -> dict[str, Any]:
         money: dict[str, Any] = {name: float(floats(trades, name).sum()) for name in _MONEY}
         money["pnl_usd"] = money["net_usd"]
-        money["pnl_pct"] = 100.0 * money["net_usd"] / self._facts.starting_equity
+        money["pnl_pct"] = 100.0 * money["net_usd"] / self._facts.capital
         return money
 
     def _curve(self, trades: pd.DataFrame) -> dict[str, Any]:
         if not len(trades):
             return {"max_drawdown_pct": None, "sharpe": None, "sortino": None}
-        start = self._facts.starting_equity
+        start = self._facts.capital
         order = np.argsort(ints(trades, "ts_event"), kind="stable")
         ts = ints(trades, "ts_event")[order]
         curve = start + np.cumsum(floats(trades, "net_usd")[order])

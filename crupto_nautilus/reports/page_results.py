@@ -57,6 +57,8 @@ def _badges(folder: RunFolder, summary: Summary, report: VerifyReport) -> str:
     taken = len(summary["liquidations"])
     if taken:
         badges.append(("bad", f"{taken} position{'s' if taken > 1 else ''} liquidated"))
+    if folder.facts.virtual_asset:
+        badges.append(("", f"virtual: {folder.facts.virtual_asset}, percentages of virtual equity"))
     badges.append(("", f"{folder.facts.mode}, paper money"))
     return "".join(f'<li class="{tone}">{escape(text)}</li>' for tone, text in badges)
 
@@ -100,13 +102,13 @@ def curves(folder: RunFolder, summary: Summary, hold: Benchmark | None) -> str:
     facts, frame = folder.facts, folder.table("equity")
     window = Window(facts.start_ns, facts.end_ns)
     ts = np.concatenate(([facts.start_ns], ints(frame, "ts_event")))
-    values = np.concatenate(([facts.starting_equity], floats(frame, "equity")))
+    values = np.concatenate(([facts.capital], floats(frame, "equity") - facts.unused_equity))
     desk = Line(ts, values, "desk")
     beside = [] if hold is None else [Line(hold.ts, hold.equity, "hold")]
     # A benchmark that moved far more than the desk would flatten the curve of the desk: a chart of its own.
     apart = hold is not None and float(np.ptp(hold.equity)) > _APART * max(float(np.ptp(values)), 1e-9)
     bands = _lock_bands(folder)
-    label, base = "equity in USDT over time", facts.starting_equity
+    label, base = "equity in USDT over time", facts.capital
     shown = [desk] if apart else [*beside, desk]
     equity = time_chart(shown, window, height=300, label=label, bands=bands, baseline=base)
     if apart:
@@ -169,6 +171,30 @@ def _lock_bands(folder: RunFolder) -> list[Band]:
             style = "halted" if row.mode == "HALTED" else "locked"
             bands.append(Band(row.ts_event, end, style, f"{row.reason or row.mode}: {row.detail}"))
     return bands
+
+
+def challengers(summary: Summary) -> str:
+    """Return what the challengers in shadow did, each with a book of its own; nothing if there were none."""
+    found = summary.get("challengers") or {}
+    if not found:
+        return ""
+    rows = [
+        (escape(name), escape(row["strategy"]), count(row["signals"]), count(row["approved"]),
+         count(row["trades"]), percent(row["win_rate_pct"], 0, sign=False),
+         number(row["mean_r"], 2, sign=True), interval(row["mean_r_low"], row["mean_r_high"]),
+         toned(row["pnl_usd"], money(row["pnl_usd"])),
+         percent(row["pnl_pct"]), percent(row["max_drawdown_pct"], 1), escape(row["verdict"]["text"]))
+        for name, row in found.items()
+    ]  # fmt: skip
+    head = (
+        "<Challenger", "<Strategy", "Signals", "Approved", "Trades", "Wins", "Mean|R",
+        "95 % interval|of mean R", "Net|USDT", "Net|of equity", "Drawdown|of equity", "<Verdict",
+    )  # fmt: skip
+    lead = (
+        "They passed the whole chain beside the desk, each with the desk's starting equity in a book of its "
+        "own. No order was sent, no risk reserved, and no decision above depends on them."
+    )
+    return section("Challengers in shadow", table(head, rows), lead)
 
 
 def strategies(summary: Summary) -> str:

@@ -48,6 +48,7 @@ def render_markdown(facts: RunFacts, summary: Mapping[str, Any], report: VerifyR
     ]
     lines += [
         "",
+        *_challengers(summary),
         *_liquidated(summary),
         f"Open positions add {money(summary['open_usd'])} USDT. Refused: {refused}.",
         "",
@@ -69,3 +70,21 @@ def _liquidated(summary: Mapping[str, Any]) -> list[str]:
         for row in summary["liquidations"]
     ]
     return [*lines, ""] if lines else []
+
+
+def _challengers(summary: Mapping[str, Any]) -> list[str]:
+    """Return a table of the challengers in shadow."""
+    found = summary.get("challengers") or {}
+    if not found:
+        return []
+    lines = [
+        "| challenger in shadow | strategy | approved | trades | mean R (95 %) | net USDT | of equity |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {name} | {row['strategy']} | {count(row['approved'])} | {count(row['trades'])} | "
+        f"{number(row['mean_r'], 2, sign=True)} {interval(row['mean_r_low'], row['mean_r_high'])} | "
+        f"{money(row['pnl_usd'])} | {percent(row['pnl_pct'])} |"
+        for name, row in found.items()
+    ]
+    return [*lines, ""]

@@ -13,7 +13,10 @@ from crupto_nautilus.reports.metrics import summarise
 
 _RELATIVE = 1e-6
 _MARK_TO_CLOSE = 0.005
-_ADDED_FIGURES = frozenset({"liquidation_usd", "liquidations"})  # summaries of older versions lack them
+# Summaries of older versions lack them.
+_ADDED_FIGURES = frozenset(
+    {"liquidation_usd", "liquidations", "challengers", "virtual_asset", "venue_equity_start"}
+)
 
 
 def equity(context: Context) -> Check:
