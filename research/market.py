@@ -28,7 +28,7 @@ Ints = NDArray[np.int64]
 LONGEST_INTERVAL_NS = 8 * HOUR_NS
 COLUMNS = (
     "ts_event", "open", "high", "low", "close", "volume", "funding", "funding_row", "paid_rate", "paid_count",
-    "basis",
+    "reference", "basis",
 )  # fmt: skip
 _NO_FUNDING = FundingArrays(np.empty(0, np.int64), np.empty(0, np.float64))
 _NO_PRICES = PriceArrays(np.empty(0, np.int64), np.empty(0, np.float64))
@@ -53,6 +53,8 @@ class Frame:
         through the bar pays.
     paid_count : Ints
         How many settlements that are.
+    reference : Floats
+        Index (else spot) price of the same time; NaN where there is none.
     basis : Floats
         10,000 * (close / reference - 1) bps; NaN where there is no reference of the same time.
     settled : FundingArrays
@@ -71,6 +73,7 @@ class Frame:
     funding_row: Ints
     paid_rate: Floats
     paid_count: Ints
+    reference: Floats
     basis: Floats
     settled: FundingArrays
     _higher: dict[int, tuple[Frame, Ints]] = field(default_factory=dict, repr=False, compare=False)
@@ -82,6 +85,11 @@ class Frame:
     def coin(self) -> str:
         """Return the base coin, `BTC`."""
         return parse_instrument(self.instrument).base
+
+    @property
+    def min_volume(self) -> float:
+        """Return the smallest volume of a bar, base coins."""
+        return float(self.volume.min())
 
     @property
     def bars(self) -> BarArrays:
@@ -154,13 +162,11 @@ def make_frame(
     before = np.concatenate((row[:1], row[:-1]))
     total = np.concatenate(([0.0], np.cumsum(rates)))
     close = np.ascontiguousarray(bars.close, np.float64)
-    basis = np.full(len(ts), np.nan)
+    reference = np.full(len(ts), np.nan)
     if len(references):
-        at = np.searchsorted(references.ts_event, ts)
-        at = np.minimum(at, len(references) - 1)
+        at = np.minimum(np.searchsorted(references.ts_event, ts), len(references) - 1)
         same = (references.ts_event[at] == ts) & (references.price[at] > 0.0)
-        price = references.price[at][same]
-        basis[same] = 10_000.0 * (close[same] - price) / price
+        reference[same] = references.price[at][same]
     return Frame(
         instrument=instrument,
         minutes=minutes,
@@ -174,7 +180,8 @@ def make_frame(
         funding_row=_frozen(row),
         paid_rate=_frozen(np.where(row > before, total[row + 1] - total[before + 1], 0.0)),
         paid_count=_frozen(row - before),
-        basis=_frozen(basis),
+        reference=_frozen(reference),
+        basis=_frozen(10_000.0 * (close - reference) / reference),
         settled=FundingArrays(_frozen(stamps), _frozen(rates)),
     )
 

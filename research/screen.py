@@ -185,8 +185,10 @@ def _walk(
 ) -> _Walked:
     said = evaluate(document, frame, memo)
     net, gross = np.zeros(len(frame)), np.zeros(len(frame))
+    # The desk enters nothing on a bar in which nothing was traded.
+    entry = said.entry if frame.min_volume > 0.0 else np.where(frame.volume > 0.0, said.entry, np.int8(0))
     rows = simulate.walk(
-        frame.open, frame.high, frame.low, frame.close, frame.ts_event, said.entry, said.exit_long,
+        frame.open, frame.high, frame.low, frame.close, frame.ts_event, entry, said.exit_long,
         said.exit_short, said.target, said.atr, _taker(costs, frame, memo),
         _taker(replace(costs, multiplier=1.0), frame, memo),
         frame.paid_rate if costs.funding else np.zeros(len(frame)), frame.paid_count, first, last,
@@ -225,6 +227,7 @@ def parameters(document: Document, costs: Costs, settings: ScreenSettings) -> Fl
     p[simulate.P_STYLE] = _STYLES[document.entry_style]
     p[simulate.P_TICK], p[simulate.P_SCALE] = costs.tick, 10.0**costs.price_digits
     p[simulate.P_MAKER], p[simulate.P_PLAN_MAKER] = costs.maker, costs.maker_fee
+    p[simulate.P_TAKER] = costs.multiplier * costs.taker_fee
     p[simulate.P_MAX_COST_R] = settings.max_cost_r
     p[simulate.P_COOLDOWN] = settings.cooldown_bars
     p[simulate.P_LOSS_COOLDOWN] = settings.cooldown_after_2_losses

@@ -43,9 +43,9 @@ TRADE_COLUMNS = 11
 # Figures of a candidate, one array of them.
 (
     P_STOP_ATR, P_TARGET_1, P_TARGET_2, P_TRAIL_ATR, P_TIME_BARS, P_TIME_SETTLEMENTS, P_STYLE, P_TICK,
-    P_SCALE, P_MAKER, P_PLAN_MAKER, P_MAX_COST_R, P_COOLDOWN, P_LOSS_COOLDOWN, P_DELAY, P_FRAME_NS,
-) = range(16)  # fmt: skip
-PARAMETERS = 16
+    P_SCALE, P_MAKER, P_TAKER, P_PLAN_MAKER, P_MAX_COST_R, P_COOLDOWN, P_LOSS_COOLDOWN, P_DELAY, P_FRAME_NS,
+) = range(17)  # fmt: skip
+PARAMETERS = 17
 
 
 @compiled
@@ -99,7 +99,7 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
     stop_atr, first_r, second_r, trail_atr = p[P_STOP_ATR], p[P_TARGET_1], p[P_TARGET_2], p[P_TRAIL_ATR]
     time_bars, time_settlements = p[P_TIME_BARS], p[P_TIME_SETTLEMENTS]
     style, tick, scale = int(p[P_STYLE]), p[P_TICK], p[P_SCALE]
-    maker, plan_maker, max_cost_r = p[P_MAKER], p[P_PLAN_MAKER], p[P_MAX_COST_R]
+    maker, taker_fee, plan_maker, max_cost_r = p[P_MAKER], p[P_TAKER], p[P_PLAN_MAKER], p[P_MAX_COST_R]
     frame_ns, delay = int(p[P_FRAME_NS]), int(p[P_DELAY])
     cooldown_ns, loss_ns = int(p[P_COOLDOWN]) * frame_ns, int(p[P_LOSS_COOLDOWN]) * frame_ns
     blocked_until, losses = -1, 0  # signals at or before it are refused
@@ -170,7 +170,7 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
         sum_gross, sum_cost, sum_funding, sum_exit = 0.0, cost_in, 0.0, 0.0
         net[k] -= cost_in
         settlements, halved, reason = 0, False, -1
-        stop_cost = taker[s]
+        stop_cost = taker[s] if resting else taker[k]  # priced when the stop is sent
         zero_ts = ts[k]
         closing_at, closing_reason = -1, -1  # a delayed order to close
         blocked_until = max(blocked_until, zero_ts + cooldown_ns)
@@ -188,9 +188,11 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
                 if entry_bar and step <= filled_at:
                     overrun = step == filled_at and (at - stop) * side <= 0.0
                     continue
+                still = overrun and at == path[step - 1]
+                if still and filled_at > 0:
+                    continue  # price stands still where it passed the stop: nothing touches it again
                 if (at - stop) * side <= 0.0:
-                    still = step == 0 or (overrun and at == path[step - 1])
-                    at = at if still else stop
+                    at = at if step == 0 or still else stop
                     bar_gross += left * (at - mark) * side / price
                     bar_cost += left * stop_cost * at / price
                     sum_exit += left * at
@@ -213,11 +215,28 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
                 if left <= 0.0:
                     left, reason = 0.0, TARGET
                     break
+            now = close[k]
+            if entry_bar and left > 0.0:
+                # The targets are sent once the entry has filled: what lies inside the market fills there.
+                if left_1 > 0.0 and (now - aim_1) * side >= 0.0:
+                    bar_gross += left_1 * (now - mark) * side / price
+                    bar_cost += left_1 * taker_fee * now / price
+                    sum_exit += left_1 * now
+                    left -= left_1
+                    left_1, hit_first = 0.0, True
+                if left_2 > 0.0 and (now - aim_2) * side >= 0.0:
+                    bar_gross += left_2 * (now - mark) * side / price
+                    bar_cost += left_2 * taker_fee * now / price
+                    sum_exit += left_2 * now
+                    left -= left_2
+                    left_2 = 0.0
+                if left <= 0.0:
+                    left, reason = 0.0, TARGET
             if left > 0.0:
-                now = close[k]
                 leave = -1
                 if overrun:
-                    leave = PASSED
+                    leave = PASSED  # price went through the stop: the way back to it is no gain
+                    bar_cost += left * max(0.0, (now - stop) * side) / price
                 elif hit_first and not halved:
                     halved = True
                     if (break_even - stop) * side > 0.0:

@@ -232,7 +232,9 @@ class SignalStrategy(OrderDesk):
             if slot.resting_fill_ns != instant.ts_event or slot.exits.left <= 0.0:
                 continue
             finest = [bar for m in sorted(instant.bars) for bar in instant.bars[m] if bar.instrument == name]
-            side, stop_price = slot.signal.side, slot.exits.stop_price
+            side, exits = slot.signal.side, slot.exits
+            # The stop of the bar itself: a target that filled at its end may have moved it since.
+            stop_price = exits.stop_for(exits.average_price)
             if not finest or ((finest[0].low if side > 0 else finest[0].high) - stop_price) * side > 0:
                 continue
             close = finest[0].close
