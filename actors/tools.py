@@ -165,6 +165,12 @@ _TABLE = (
     ("export_metrics", "monitor", export_metrics, 5, ()),
 )
 
+TOOLS = tuple(
+    ToolSpec(capability, agent, function, cost_hint_ms, read_only=not tags, safety_tags=tags)
+    for capability, agent, function, cost_hint_ms, tags in _TABLE
+)
+"""The tools as they are described, bound to no desk."""
+
 
 def register_tools(state: DeskTools) -> ToolRegistry:
     """Return a registry with every tool bound to one desk's state."""

@@ -29,6 +29,7 @@ COMMANDS = {
     "why": (f"{_HOME}.why", "why", "Print the chain behind one decision, or why nothing was traded."),
     "catalog": (f"{_HOME}.catalog", "catalog", "Import, download, check and describe market data."),
     "config": (f"{_HOME}.config", "config", "Show and check the configuration, publish its schemas."),
+    "dashboards": (f"{_HOME}.dashboards", "dashboards", "Grafana boards, alert rules, the page of a run."),
     "db": (f"{_HOME}.db", "db", "The journal's database."),
     "doctor": (f"{_HOME}.doctor", "doctor", "Say what is missing on this machine and what mends it."),
     "live": (f"{_HOME}.live", "live", "Refused: this desk trades on paper only."),

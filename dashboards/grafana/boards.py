@@ -78,6 +78,7 @@ def _quantile(q: float, metric: str, by: str) -> str:
 
 _STATES = _one_hot("crupto_agent_state", "state", tuple(_STATE_COLORS), "agent", 1)
 _NONE = 'label_replace(vector(0), "{label}", "none", "", "")'
+_PAID_SLIPPAGE = "sum(crupto_slippage_bps_sum) / clamp_min(sum(crupto_slippage_bps_count), 1)"
 _FIRING = 'count by (alertname) (ALERTS{alertstate="firing"}) or ' + _NONE.format(label="alertname")
 _REFUSED = "sum by (reason) (crupto_refusals_total) > 0 or " + _NONE.format(label="reason")
 
@@ -114,6 +115,7 @@ def _now() -> tuple[Any, ...]:
     mode = _one_hot("crupto_desk_mode", "mode", ("ACTIVE", "REDUCE_ONLY", "HALTED"), "job", 0)
     modes = {"0": ("ACTIVE", GREEN), "1": ("REDUCE ONLY", YELLOW), "2": ("HALTED", RED)}
     near = steps((None, GREEN), (0.75, YELLOW), (1.0, RED))
+    few = steps((None, GREEN), (0.1, RED))
     day = "crupto_daily_pnl_ratio / crupto_daily_loss_limit_ratio"
     drawdown = "crupto_drawdown_72h_ratio / crupto_drawdown_limit_ratio"
     risk = "sum(crupto_risk_ratio) / sum(crupto_risk_cap_ratio)"
@@ -132,7 +134,7 @@ def _now() -> tuple[Any, ...]:
         figure("Drawdown, of its limit", drawdown, "percentunit", near),
         figure("Risk, of its cap", risk, "percentunit", near),
         figure("Oldest bar", "max(time() - crupto_feed_last_bar_timestamp_seconds)", "s"),
-        figure("Orders refused", "crupto_order_reject_ratio", "percentunit", steps((None, GREEN), (0.1, RED))),
+        figure("Orders refused", "crupto_order_reject_ratio", "percentunit", few),
         figure("Disk free", "crupto_disk_free_bytes", "bytes", steps((None, RED), (2e9, GREEN))),
     )  # fmt: skip
 
@@ -155,7 +157,8 @@ def _money() -> tuple[Any, ...]:
         lines("Positions", "currencyUSD", ("crupto_position_notional_usdt", "{{instrument}}"), width=8),
         lines("Open PnL", "currencyUSD", ("crupto_position_unrealised_pnl_usdt", "{{instrument}}"),
               ("crupto_unrealised_pnl_usdt", "all"), width=8),
-        lines("Mark to stop", "percentunit", ("crupto_position_stop_distance_ratio", "{{instrument}}"), width=8),
+        lines("Mark to stop", "percentunit",
+              ("crupto_position_stop_distance_ratio", "{{instrument}}"), width=8),
     )  # fmt: skip
 
 
@@ -170,9 +173,9 @@ def _trading() -> tuple[Any, ...]:
         lines("Trades", "short", ("sum(crupto_trades_total)", "trades"),
               ("sum(crupto_winning_trades_total)", "won"), ("crupto_cum_r_ratio", "sum of R"), width=8),
         lines("Slippage, paid and expected", "short",
-              ("sum(crupto_slippage_bps_sum) / clamp_min(sum(crupto_slippage_bps_count), 1)", "paid, mean bps"),
-              ("crupto_expected_slippage_bps", "expected, mean bps"), ("crupto_mean_spread_bps", "spread bps"),
-              width=8),
+              (_PAID_SLIPPAGE, "paid, mean bps"),
+              ("crupto_expected_slippage_bps", "expected, mean bps"),
+              ("crupto_mean_spread_bps", "spread bps"), width=8),
         timeline("Regimes", _one_hot("crupto_regime_label", "regime", _REGIMES, "instrument", 0),
                  "{{instrument}}", _REGIME_WORDS),
         timeline("Active strategies", "crupto_strategy_active", "{{strategy}}",

@@ -82,14 +82,15 @@ function showPositions({ positions, books }) {
   byId("positions").replaceChildren(table(["Position", "<Strategy", "Entry", "Mark", "Stop", "Open PnL", "Risk"], rows, "flat: nothing is held"));
 }
 
-function showRefusals({ refusals }) {
+function showRefusals({ refusals, run }) {
+  byId("refusals-note").textContent = run.finished ? "refusals of the whole run" : "refusals, last day of desk time";
   const most = Math.max(1, ...refusals.map((r) => r.count));
   const bars = refusals.flatMap((r) => [element("span", {}, r.reason), element("div", { class: "bar" }, element("i", { style: `width:${(100 * r.count) / most}%` })), element("span", {}, String(r.count))]);
   byId("refusals").replaceChildren(refusals.length ? element("div", { class: "reasons" }, ...bars) : empty("no refusals: no signal was refused in the last day"));
 }
 
 function showStrategies({ strategies }) {
-  const rows = strategies.map((s) => {
+  const rows = [...strategies].map((s) => {
     const why = Object.entries(s.not_allowed).map(([reason, n]) => `${reason} ${n}×`).join(", ");
     const where = s.allowed_on.length ? s.allowed_on.map(coin).join(" ") : why || "no mandate yet";
     return [s.strategy, element("span", { class: `chip ${s.allowed_on.length ? "good" : ""}`, title: why }, where), `${s.signals}`, `${s.approved}`, s.trades ? `${s.wins}/${s.trades}` : "–", toned(s.net_usd, signed(s.net_usd))];
