@@ -102,6 +102,7 @@ def run_facts(
         wall_end_ns=time.time_ns(),
         bars_processed=desk.router.bars,
         virtual_asset=virtual.asset if virtual.enabled else "",
+        catalog=str(options.catalog.resolve()),
         unlock_after_hours=options.unlock_after_hours,
         virtual_equity=virtual.equity if virtual.enabled else None,
         notes=tuple(notes),

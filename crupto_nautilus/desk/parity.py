@@ -1,74 +1,27 @@
 """Parity: a paper run's data through the backtest path, compared row by row.
 
-Guarantees: signals, decisions, orders, fills, trades and desk states are compared in order, to the
-nanosecond of desk time and to the last bit of every quantity and price; the venue's own time stamp of a
-fill is wall time in a live node and is left out.  The first difference of each table is shown and its
-likely cause named.
+Guarantees: the backtest is the one that `crupto backtest` runs, with the options of the run's own record; a
+run that was interrupted is compared up to its last moment, one that was resumed as a whole.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from crupto_nautilus.config import DeskConfig
 from crupto_nautilus.desk.backtest import simulate
 from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.outcome import check_run
 from crupto_nautilus.desk.plan import prepare
 from crupto_nautilus.errors import UsageError
+from crupto_nautilus.reports.facts import RunFacts
+from crupto_nautilus.reports.parity import TABLES, Circumstances, Parity, compare
 from crupto_nautilus.reports.rows import to_table
 from crupto_nautilus.reports.run_folder import RunFolder
 
-# In the order of cause and effect: the first table that differs names the cause.
-TABLES = ("regimes", "signals", "decisions", "orders", "fills", "trades", "states", "funding", "protections")
-CAUSES = {
-    "regimes": "data or warm-up",
-    "signals": "data, warm-up or a rule",
-    "decisions": "risk state",
-    "orders": "execution",
-    "fills": "venue",
-}
-NOT_COMPARED = {"seq", "ts_venue"}
-
-
-@dataclass(frozen=True, slots=True)
-class TableParity:
-    """How one table of a run compares with the backtest's."""
-
-    table: str
-    rows: int
-    rows_backtest: int
-    equal: int
-    first_difference: str = ""
-
-    @property
-    def same(self) -> bool:
-        """Whether every row is equal and none is missing."""
-        return self.rows == self.rows_backtest == self.equal
-
-
-@dataclass(frozen=True, slots=True)
-class Parity:
-    """The comparison of a whole run."""
-
-    run_id: str
-    tables: tuple[TableParity, ...]
-    data_same: bool
-
-    @property
-    def same(self) -> bool:
-        """Whether nothing differs."""
-        return all(table.same for table in self.tables)
-
-    @property
-    def cause(self) -> str:
-        """Class of the first difference along the chain; empty if there is none."""
-        first = next((table.table for table in self.tables if not table.same), None)
-        if first is None:
-            return ""
-        return CAUSES.get(first, "venue") if self.data_same else "data: the catalog has changed since the run"
+_BY_ITSELF = ("completed", "max_cycles")
+"""Ends at which everything of the last instant was carried out."""
 
 
 def compare_run(folder: RunFolder, options: BacktestOptions) -> Parity:
@@ -83,24 +36,25 @@ def compare_run(folder: RunFolder, options: BacktestOptions) -> Parity:
     if options.config.config_hash != facts.config_hash:
         raise UsageError(
             "the configuration is not the one of the run",
-            found=options.config.config_hash,
-            expected=facts.config_hash,
+            found=f"{options.config.config_hash[:12]}: {_changed(options.config, facts)}",
+            expected=facts.config_hash[:12],
             remedy="give the run's configuration with --config DIR",
         )
     prepared = prepare(options)
     run = simulate(prepared, options)
     check_run(run)
-    tables = []
-    for name in TABLES:
-        ours = to_table(name, list(run.recording.rows(name))).to_pandas()
-        tables.append(_compare(name, folder.table(name), ours))
-    return Parity(folder.run_id, tuple(tables), prepared.choice.fingerprint == facts.data_fingerprint)
+    ours = {name: folder.table(name) for name in TABLES}
+    theirs = {name: to_table(name, list(run.recording.rows(name))).to_pandas() for name in TABLES}
+    return compare(ours, theirs, _circumstances(folder, prepared.choice.fingerprint))
 
 
-def options_of(folder: RunFolder, **given: Any) -> BacktestOptions:
-    """Return the backtest options that repeat a run; `given` are catalog, config and the folder of runs."""
+def options_of(folder: RunFolder, *, catalog: Path, config: DeskConfig, out: Path) -> BacktestOptions:
+    """Return the backtest options that repeat a run."""
     facts = folder.facts
     return BacktestOptions(
+        catalog=catalog,
+        config=config,
+        out=out,
         run_id=facts.run_id,
         symbols=tuple(one.instrument for one in facts.instruments),
         start_ns=facts.start_ns,
@@ -110,27 +64,34 @@ def options_of(folder: RunFolder, **given: Any) -> BacktestOptions:
         costs=facts.costs == "on",
         base_minutes=min(one.base_minutes for one in facts.instruments),
         unlock_after_hours=facts.unlock_after_hours,
-        **given,
     )
 
 
-def _compare(name: str, run: pd.DataFrame, backtest: pd.DataFrame) -> TableParity:
-    columns = [column for column in run.columns if column not in NOT_COMPARED]
-    rows, others = _rows(run[columns]), _rows(backtest[columns])
-    equal, first = 0, ""
-    for k, (row, other) in enumerate(zip(rows, others, strict=False)):
-        if row == other:
-            equal += 1
-        elif not first:
-            odd = [c for c, a, b in zip(columns, row, other, strict=True) if a != b]
-            first = f"row {k}: " + ", ".join(
-                f"{c} {row[columns.index(c)]} != {other[columns.index(c)]}" for c in odd[:4]
-            )
-    if not first and len(rows) != len(others):
-        first = f"{len(rows)} rows in the run, {len(others)} in the backtest"
-    return TableParity(name, len(rows), len(others), equal, first)
+def _circumstances(folder: RunFolder, fingerprint: str) -> Circumstances:
+    facts, alarms = folder.facts, folder.table("alarms")
+    ended = facts.exit_reason.startswith(_BY_ITSELF)
+    resumed = alarms[alarms["kind"] == "resumed"]["ts_event"]
+    return Circumstances(
+        facts.run_id,
+        facts.start_ns,
+        fingerprint == facts.data_fingerprint,
+        None if ended else facts.end_ns,
+        tuple(int(ts) for ts in resumed),
+    )
 
 
-def _rows(frame: pd.DataFrame) -> list[tuple[object, ...]]:
-    plain = frame.astype(object).where(frame.notna(), None)  # NaN would differ from itself
-    return list(plain.itertuples(index=False, name=None))
+def _changed(config: DeskConfig, facts: RunFacts) -> str:
+    """Name the settings that differ from those in the run's record."""
+    names = [key for key, pair in _pairs(config.public(), facts.config) if pair[0] != pair[1]]
+    return ", ".join(names[:6]) or "settings of another version"
+
+
+def _pairs(now: Any, then: Any, key: str = "") -> list[tuple[str, tuple[Any, Any]]]:
+    if isinstance(now, dict) and isinstance(then, dict):
+        names = dict.fromkeys((*now, *then))
+        return [
+            pair
+            for name in names
+            for pair in _pairs(now.get(name), then.get(name), f"{key}.{name}" if key else str(name))
+        ]
+    return [(key, (now, then))]

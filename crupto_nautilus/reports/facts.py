@@ -78,6 +78,7 @@ class RunFacts:
     measured: dict[str, Any] = field(default_factory=dict)  # of a live node: latency, feed
     unlock_after_hours: float | None = None  # a simulated operator unlocks a kill switch after so long
     virtual_equity: float | None = None  # in virtual mode: what percentages are of; None: the venue's equity
+    catalog: str = ""  # where the data lies from which the run can be repeated
     challenger: dict[str, Any] = field(default_factory=dict)  # of a shadow run: its entry in the enable map
 
     @property

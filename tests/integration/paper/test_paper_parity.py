@@ -76,7 +76,7 @@ def test_a_changed_decision_is_found_and_its_cause_named(
     changed = table.set_column(column, table.schema.field(column), pc.add(table["quantity"], 0.001))
     pq.write_table(changed, file)
     assert run(["parity", "week", "--catalog", str(catalog), "--runs", str(runs)]) == 1
-    assert "cause: risk state" in capsys.readouterr().out
+    assert "first cause: risk-state" in capsys.readouterr().out
 
 
 def test_a_run_ends_by_itself_after_so_many_instants(catalog: Path, tmp_path: Path) -> None:
@@ -110,3 +110,5 @@ def test_an_interrupted_run_writes_what_happened(catalog: Path, tmp_path: Path) 
     folder = RunFolder(tmp_path / "stopped")
     assert folder.facts.exit_reason == "interrupted"
     assert folder.facts.bars_processed > 0
+    assert run(["parity", "stopped", "--runs", str(tmp_path)]) == 0
+    assert "identical" in (folder.path / "parity.md").read_text()
