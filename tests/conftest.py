@@ -22,7 +22,15 @@ PROJECT = Path(__file__).resolve().parents[1]
 SHARED = PROJECT.parent / "shared"
 
 # A test that asks for one of these fixtures needs what the marker names, marked or not.
-_FIXTURE_MARKERS = {"market_dir": "data", "shared_dir": "data", "postgres_url": "postgres"}
+_FIXTURE_MARKERS = {
+    "market_dir": "data",
+    "shared_dir": "data",
+    "postgres_url": "postgres",
+    "promtool": "prometheus",
+    "prometheus_program": "prometheus",
+    "alertmanager_program": "prometheus",
+    "chromium_program": "chromium",
+}
 
 
 def required() -> frozenset[str]:
@@ -73,6 +81,37 @@ def market_dir() -> Path:
     if not path.is_dir():
         pytest.skip("the real market data in ../shared/data/market is not there")
     return path
+
+
+def _program(name: str, package: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"no {name} here; `apt-get install {package}` brings it")
+    return found
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Return promtool, or skip."""
+    return _program("promtool", "prometheus")
+
+
+@pytest.fixture(scope="session")
+def prometheus_program() -> str:
+    """Return Prometheus, or skip."""
+    return _program("prometheus", "prometheus")
+
+
+@pytest.fixture(scope="session")
+def alertmanager_program() -> str:
+    """Return Alertmanager (by Debian's name), or skip."""
+    return _program("prometheus-alertmanager", "prometheus-alertmanager")
+
+
+@pytest.fixture(scope="session")
+def chromium_program() -> str:
+    """Return Chromium, or skip."""
+    return _program("chromium", "chromium")
 
 
 def _postgres_programs() -> Path | None:
