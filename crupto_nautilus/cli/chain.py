@@ -13,23 +13,11 @@ from typing import Any
 
 import pandas as pd
 
+from crupto_nautilus.cli.chain_decision import stages
 from crupto_nautilus.errors import UsageError
 from crupto_nautilus.reports.run_folder import RunFolder
 from risk.vocabulary import side_name
 
-# Which limit of `governance.yaml` stands beside which number of a decision.
-_LIMITS = {
-    "risk_pct": "max_per_trade_r_pct",
-    "open_risk_pct": "effective_cap_pct",
-    "gross_pct": "max_gross_exposure_pct",
-    "net_pct": "max_net_exposure_pct",
-    "cost_r": "max_cost_r",
-    "expected_slippage_bps": "max_slippage_bps",
-}
-_DECISION_FIGURES = (
-    *("equity", "risk_usd", "risk_pct", "notional_usd", "cost_r", "expected_slippage_bps"),
-    *("open_risk_pct", "reserved_risk_pct", "gross_pct", "net_pct"),
-)
 _SHOWN_TRACES = 8
 
 
@@ -70,11 +58,17 @@ def chain(run: RunFolder, trace_id: str) -> list[Step]:
         _mandate(run, signal, decision),
         _signal(signal),
         desk_state(run, int(signal["ts_event"])),
-        _decision(run, decision),
+        *(
+            Step(name, int(signal["ts_event"]), text, numbers)
+            for name, text, numbers in stages(run, signal, decision)
+        ),
+        _decision(decision),
     ]
     if decision and decision["approved"]:
         steps.append(_ticket(decision))
         steps += _events(run, trace_id)
+        exits = _exits(run, trace_id)
+        steps += [exits] if exits is not None else []
         steps.append(_trade(run, trace_id))
     return steps
 
@@ -128,26 +122,14 @@ def _signal(row: Mapping[str, Any]) -> Step:
     return Step("signal", int(row["ts_event"]), text, numbers)
 
 
-def _decision(run: RunFolder, row: Mapping[str, Any]) -> Step:
+def _decision(row: Mapping[str, Any]) -> Step:
     if not row:
         return Step("decision", None, "no answer is on record")
-    numbers: dict[str, object] = {}
-    limits = dict(run.facts.limits) | {"effective_cap_pct": row.get("effective_cap_pct")}
-    # A refusal has no size: the zeros of its row are not figures of the decision, its detail has those.
-    names = _DECISION_FIGURES if row["approved"] else ()
-    for name in names:
-        value = row.get(name)
-        if value is None or pd.isna(value):
-            continue
-        limit = limits.get(_LIMITS.get(name, ""))
-        bounded = f"{float(value):.6g} (limit {limit:g}, {_LIMITS[name]})" if limit is not None else value
-        numbers[name] = bounded
-    if row["approved"]:
-        clamps = ", ".join(json.loads(row["clamps"] or "[]"))
-        text = f"approved; clamped by {clamps}" if clamps else "approved"
-    else:
+    if not row["approved"]:
         text = ": ".join(["refused", row["reason"], *filter(None, [row["detail"]])])
-    return Step("decision", int(row["ts_event"]), text, numbers)
+        return Step("decision", int(row["ts_event"]), text)
+    numbers = {name: row[name] for name in ("equity", "risk_usd") if not pd.isna(row[name])}
+    return Step("decision", int(row["ts_event"]), "approved", numbers)
 
 
 def _ticket(row: Mapping[str, Any]) -> Step:
@@ -218,6 +200,30 @@ _TRADE_FIGURES = (
     *("gross_usd", "fees_usd", "slippage_usd", "funding_usd", "liquidation_usd"),
     *("net_usd", "risk_usd", "r"),
 )
+
+
+def _exits(run: RunFolder, trace_id: str) -> Step | None:
+    """Return how the position was to be left and by what it was, in one line an exit."""
+    fills = _of(run, "fills", trace_id)
+    entries, exits = fills[fills["role"] == "entry"], fills[fills["role"] != "entry"]
+    if entries.empty:
+        return None
+    average = float((entries["price"] * entries["quantity"]).sum() / entries["quantity"].sum())
+    side = int(entries["side"].iloc[0])
+    stops = _of(run, "protections", trace_id)
+    first = float(stops["stop_price"].iloc[0]) if len(stops) else 0.0
+    one_r = abs(average - first) if first else 0.0
+    numbers: dict[str, object] = {"average_entry": average}
+    if one_r:
+        numbers["stop_first"] = f"{first:.6g} (1 R = {one_r:.6g})"
+        numbers["stop_moves"] = max(0, stops[stops["stop_price"] > 0]["stop_price"].nunique() - 1)
+        numbers["stop_last"] = float(stops[stops["stop_price"] > 0]["stop_price"].iloc[-1])
+    for number, row in enumerate(_rows(exits), start=1):
+        in_r = f" = {(row['price'] - average) * side / one_r:+.2f} R" if one_r else ""
+        numbers[f"{number} {row['role']}"] = f"{row['quantity']:g} at {row['price']:g}{in_r}"
+    left = float(entries["quantity"].sum() - exits["quantity"].sum())
+    text = "closed" if abs(left) < 1e-9 else f"{left:g} still open"
+    return Step("exits", int(fills["ts_event"].iloc[-1]), text, numbers)
 
 
 def _trade(run: RunFolder, trace_id: str) -> Step:

@@ -36,16 +36,18 @@ class Answer:
 @click.argument("run")
 @runs_option
 @click.option("--trace", "trace_id", metavar="ID", help="STRATEGY/INSTRUMENT/TS: the chain of one signal.")
-@click.option("--symbol", help="With --at: what happened on one instrument around a moment.")
-@click.option("--at", "at_ns", type=When(), metavar="TIME", help="A moment, UTC.")
+@click.option("--symbol", help="One instrument; with --at required, with --start/--end all if left out.")
+@click.option("--at", "at_ns", type=When(), metavar="TIME", help="What happened around a moment, UTC.")
 @click.option("--hours", type=Amount(min=0.01), default=4.0, show_default=True, help="Around --at.")
+@click.option("--start", "start_ns", type=When(), metavar="TIME", help="Why nothing was traded since, UTC.")
+@click.option("--end", "end_ns", type=When(), metavar="TIME", help="Exclusive end of that span, UTC.")
 @click.option(
     "--catalog",
     "catalog_dir",
     type=click.Path(path_type=Path),
     metavar="DIR",
     envvar="CRUPTO_CATALOG",
-    help="With --at: also what each strategy's conditions said on its last bar.",
+    help="Data for what each strategy was waiting for; default: the run's own catalog.",
 )
 def why(
     *,
@@ -55,27 +57,48 @@ def why(
     symbol: str | None,
     at_ns: int | None,
     hours: float,
+    start_ns: int | None,
+    end_ns: int | None,
     catalog_dir: Path | None,
 ) -> Result:
     """Print the chain behind one decision, or why nothing was traded.
 
-    RUN is a run folder or its id.  Without --trace and --at: the refusals by reason and the latest decisions.
+    RUN is a run folder or its id.  Without options: the refusals by reason and the latest decisions.  With
+    --start and --end: what each strategy was waiting for (which condition failed, by how much) and what was
+    refused.  Limits and settings are those in the run's own record.
     """
     from crupto_nautilus.reports.run_folder import RunFolder
 
     folder = RunFolder.open(run, runs_dir)
     if trace_id is not None:
         return _of_trace(folder, trace_id)
+    catalog = _catalog_of(folder, catalog_dir)
+    if start_ns is not None or end_ns is not None:
+        if at_ns is not None:
+            raise UsageError(
+                "--at asks for a moment, --start and --end for a span", found="both", expected="one of them"
+            )
+        from crupto_nautilus.cli.why_span import why_span
+
+        return why_span(folder, symbol, start_ns, end_ns, catalog)
     if (symbol is None) != (at_ns is None):
         raise UsageError(
             "--symbol and --at belong together",
             found="--symbol" if at_ns is None else "--at",
-            expected="both, or --trace ID",
+            expected="both, or --start and --end, or --trace ID",
             remedy=f"crupto why {run} --symbol BTC --at 2023-03-01T12:00",
         )
     if symbol is not None and at_ns is not None:
-        return _around(folder, symbol, at_ns, int(hours * _HOUR_NS), catalog_dir)
+        return _around(folder, symbol, at_ns, int(hours * _HOUR_NS), catalog)
     return _overview(folder)
+
+
+def _catalog_of(folder: RunFolder, given: Path | None) -> Path | None:
+    """Return the catalog to read: the one given, else the run's own where it still exists."""
+    if given is not None or not folder.facts.catalog:
+        return given
+    own = Path(folder.facts.catalog)
+    return own if own.is_dir() else None
 
 
 def _of_trace(folder: RunFolder, trace_id: str) -> Result:
@@ -179,7 +202,7 @@ def _around(folder: RunFolder, symbol: str, at_ns: int, span_ns: int, catalog_di
     ]
     blocks += [_waiting_table(name, rows) for name, rows in waiting.items()]
     if catalog_dir is None:
-        blocks.append("--catalog DIR adds what each strategy's conditions said")
+        blocks.append("the run's catalog is not here: --catalog DIR adds what the conditions said")
     return Result(data, tuple(blocks))
 
 
@@ -197,12 +220,13 @@ def conditions(
     """Return, for each strategy of the run, what its conditions said on its last bar closed by `at_ns`."""
     from catalog.errors import CatalogError
     from crupto_nautilus.cli.rules import replay
+    from strategies.registry import RegistryError
 
     found: dict[str, list[dict[str, object]]] = {}
     for name in folder.facts.strategies:
         try:
             rule = replay(catalog_dir, name, instrument, at_ns)
-        except (UsageError, CatalogError) as error:
+        except (UsageError, CatalogError, RegistryError) as error:
             found[name] = [{"name": error.message, "met": False}]
             continue
         rows: list[dict[str, object]] = [condition._asdict() for condition in rule.waiting()]

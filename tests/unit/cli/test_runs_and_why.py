@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from crupto_nautilus.cli.chain_decision import stage_of
 from crupto_nautilus.cli.options import iso
 from crupto_nautilus.reports.run_folder import RunFolder
 from tests.fakes.runs import make_run
@@ -65,12 +66,19 @@ def test_why_prints_the_whole_chain_of_a_trade(crupto: Crupto, runs: Path, run: 
     trace = run.table("trades")["trace_id"].iloc[0]
     chain = crupto("why", "sample", "--runs", runs, "--trace", trace, "--json").data["chain"]
     names = [step["name"] for step in chain]
-    assert names[:6] == ["regime", "mandate", "signal", "desk", "decision", "ticket"]
+    assert names[:9] == [
+        *("regime", "mandate", "signal", "desk", "guards", "size", "portfolio", "decision", "ticket"),
+    ]  # fmt: skip
+    assert names[-2:] == ["exits", "trade"]
     assert {"order", "fill", "entry", "protection"} <= set(names)
     assert names[-1] == "trade"
-    decision = chain[4]["numbers"]
-    assert "limit 1.1, max_per_trade_r_pct" in decision["risk_pct"]
-    times = [step["ts_event"] for step in chain[6:] if step["ts_event"]]
+    guards, size, portfolio = (step["numbers"] for step in chain[4:7])
+    assert "limit -1.8, max_daily_loss_pct" in guards["daily_pnl_pct"]
+    assert "limit 0.35, max_cost_r" in guards["cost_r"]
+    assert "limit 1.1, max_per_trade_r_pct" in size["risk_pct"]
+    assert 0.5 <= size["multiplier"] <= 1.5
+    assert "limit 150, max_net_exposure_pct" in portfolio["net_pct"]
+    times = [step["ts_event"] for step in chain[9:] if step["ts_event"]]
     assert times == sorted(times)
     text = crupto("why", "sample", "--runs", runs, "--trace", trace).out
     assert "closed by" in text
@@ -84,6 +92,34 @@ def test_why_prints_why_a_signal_was_refused(crupto: Crupto, runs: Path, run: Ru
     assert f"refused: {refused['reason']}" in text
     assert "risk_pct = 0" not in text  # a refusal has no size, and 0 would read as one
     assert "ticket" not in text
+
+
+def test_why_tells_the_stage_that_refused_with_its_setting_and_that_later_ones_were_not_reached(
+    crupto: Crupto, runs: Path, run: RunFolder
+) -> None:
+    decisions = run.table("decisions")
+    refused = decisions[~decisions["approved"]].drop_duplicates("reason")
+    assert len(refused) >= 2
+    for row in refused.itertuples():
+        chain = crupto("why", "sample", "--runs", runs, "--trace", row.trace_id, "--json").data["chain"]
+        texts = {step["name"]: step["text"] for step in chain[4:7]}
+        names = list(texts)
+        at = names.index(stage_of(str(row.reason)))
+        assert texts[names[at]].startswith(f"refused: {row.reason}")
+        assert all(texts[name] == "not reached" for name in names[at + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("reason", "stage"),
+    [
+        ("TOOL_ERROR", "guards"), ("COOLDOWN", "guards"), ("INVALID_STOP", "guards"),
+        ("NO_RISK_LEFT", "size"), ("COST_TOO_HIGH", "size"), ("PER_TRADE_CAP", "size"),
+        ("PORTFOLIO_CAP", "portfolio"), ("SAFE_MODE", "portfolio"),
+        ("SPREAD_TOO_WIDE", "ticket"), ("SLIPPAGE_TOO_HIGH", "ticket"),
+    ],
+)  # fmt: skip
+def test_each_reason_belongs_to_the_stage_whose_check_it_is(reason: str, stage: str) -> None:
+    assert stage_of(reason) == stage
 
 
 def test_why_of_an_unknown_trace_shows_some_that_exist(crupto: Crupto, runs: Path, run: RunFolder) -> None:
