@@ -1,0 +1,88 @@
+"""A pool of processes on this machine: the default.
+
+Workers come from a fork server, a clean process without threads; the shared context is sent to each once.  A
+worker that dies (out of memory, killed) takes no result with it: what was not finished is done again in a new
+pool, and an item that kills its worker twice is reported by `WorkerDied` with the item's position.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from research.errors import ResearchError
+from research.executors.base import Work
+
+_PRELOAD = ["research.executors.pool"]
+_shared: dict[str, Any] = {}
+
+
+class WorkerDied(ResearchError):
+    """The process that worked on an item died, twice."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(
+            f"the worker process of item {position + 1} died twice",
+            found="a killed process (out of memory, a signal)",
+            expected="a result or an exception",
+            remedy="fewer workers (--workers 1), more memory; the campaign resumes where it stopped",
+        )
+        self.position = position
+
+
+def _install(work: Work, context: Any) -> None:
+    _shared["work"], _shared["context"] = work, context
+
+
+def _call(item: Any) -> Any:
+    return _shared["work"](_shared["context"], item)
+
+
+class PoolExecutor:
+    """Processes of this machine.
+
+    Parameters
+    ----------
+    workers : int
+        Number of processes; 0 is one for each core this process may use.
+    preload : sequence of module names
+        Imported once by the fork server, so that workers start with them.
+    """
+
+    name = "pool"
+
+    def __init__(self, workers: int = 0, preload: Sequence[str] = ()) -> None:
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self._preload = [*_PRELOAD, *preload]
+
+    def run(self, work: Work, context: Any, items: Sequence[Any]) -> Iterator[Any]:
+        """Yield the results in order; at most three items a worker are under way ahead of the reader."""
+        done, died_at = 0, -1
+        while done < len(items):
+            try:
+                for result in self._run(work, context, items[done:]):
+                    done += 1
+                    yield result
+            except BrokenProcessPool:
+                if died_at == done:
+                    raise WorkerDied(done) from None
+                died_at = done
+
+    def _run(self, work: Work, context: Any, items: Sequence[Any]) -> Iterator[Any]:
+        server = multiprocessing.get_context("forkserver")
+        server.set_forkserver_preload(self._preload)
+        waiting: list[Future[Any]] = []
+        pool = ProcessPoolExecutor(self.workers, server, _install, (work, context))
+        try:
+            for item in items:
+                waiting.append(pool.submit(_call, item))
+                if len(waiting) >= 3 * self.workers:
+                    yield waiting.pop(0).result()
+            while waiting:
+                yield waiting.pop(0).result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
