@@ -83,13 +83,14 @@ class Ledger:
             self._mirror.catch_up(self._records)
         return len(self._records)
 
-    def trial_count(self, instruments: Iterable[str]) -> int:
+    def trial_count(self, instruments: Iterable[str], before: int | None = None) -> int:
         """Return N of the statistics: distinct documents ever tried on any of these instruments.
 
         Documents of every campaign that shares an instrument count, crashed and rejected ones included, and
-        so do the trials that people declared.
+        so do the trials that people declared.  `before` counts only what stands above that line (its index).
         """
         wanted = set(instruments)
+        last = len(self._records) if before is None else before
         related = {
             record.campaign
             for record in self.of(None, Kind.CAMPAIGN_OPENED)
@@ -98,6 +99,8 @@ class Ledger:
         hashes: set[str] = set()
         declared = 0
         for record in self.of(None, Kind.CANDIDATES, Kind.MANUAL_TRIALS):
+            if record.index >= last:
+                break
             if record.kind is Kind.CANDIDATES and record.campaign in related:
                 hashes.update(record.body["document_hashes"])
             elif record.kind is Kind.MANUAL_TRIALS and wanted & set(record.body["instruments"]):

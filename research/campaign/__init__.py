@@ -1,0 +1,1 @@
+"""Campaigns: candidates from a generator, judged by every gate, recorded in the ledger."""
