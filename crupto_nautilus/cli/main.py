@@ -27,6 +27,7 @@ COMMANDS = {
     "report": (f"{_HOME}.report", "report", "Rebuild, verify or export the report of a run."),
     "runs": (f"{_HOME}.runs", "runs", "List the runs of a folder."),
     "why": (f"{_HOME}.why", "why", "Print the chain behind one decision, or why nothing was traded."),
+    "research": (f"{_HOME}.research", "research", "Invent strategies, try to kill them, promote survivors."),
     "catalog": (f"{_HOME}.catalog", "catalog", "Import, download, check and describe market data."),
     "config": (f"{_HOME}.config", "config", "Show and check the configuration, publish its schemas."),
     "dashboards": (f"{_HOME}.dashboards", "dashboards", "Grafana boards, alert rules, the page of a run."),

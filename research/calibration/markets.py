@@ -21,12 +21,20 @@ from catalog.timeframes import BarArrays
 from research.compiled import compiled
 from research.market import Floats, Frame, MarketArrays, make_frame
 from research.statistics.resampling import stationary_indices
+from risk.vocabulary import InstrumentRules
 
 TICKS_A_BAR = 64
 HALF_LIFE_BARS = 12
 _HOUR_NS = 3_600_000_000_000
 _START_NS = 1_672_531_200_000_000_000  # 2023-01-01
 _NAME = "BTCUSDT-PERP.SYNTHETIC"
+
+START_PRICE, DIGITS, TICK = 10_000.0, 1, 0.1
+
+
+def rules_of(instrument: str) -> InstrumentRules:
+    """Return the venue's rules of a made market: a tick of a tenth of a basis point, usual fees."""
+    return InstrumentRules(instrument, DIGITS, 3, TICK, 0.001, 0.001, 5.0, 0.0002, 0.0005)
 
 
 def martingale(bars: int, seed: int, hourly_volatility: float = 0.006) -> MarketArrays:
@@ -53,9 +61,9 @@ def planted(
     kick = amplitude * math.sqrt(1.0 - pull * pull)
     last = ticks if until_bar is None else until_bar * TICKS_A_BAR
     log_price = _path(noise, random.standard_normal(ticks), hourly_volatility, kick, pull, last, TICKS_A_BAR)
-    price = (100.0 * np.exp(log_price)).reshape(bars, TICKS_A_BAR)
+    price = np.round(START_PRICE * np.exp(log_price), DIGITS).reshape(bars, TICKS_A_BAR)
     open_ = np.concatenate(([price[0, 0]], price[:-1, -1]))
-    volume = np.exp(random.normal(0.0, 0.5, bars)) * 2e6
+    volume = np.round(np.exp(random.normal(0.0, 0.5, bars)) * 20_000.0, 3)
     arrays = BarArrays(
         _START_NS + _HOUR_NS * np.arange(1, bars + 1, dtype=np.int64),
         open_,
@@ -64,7 +72,7 @@ def planted(
         price[:, -1].copy(),
         volume,
     )
-    return MarketArrays([make_frame(_NAME, 60, arrays)])
+    return MarketArrays([make_frame(_NAME, 60, arrays)], {_NAME: rules_of(_NAME)})
 
 
 @compiled
@@ -97,7 +105,8 @@ def destroyed(frames: Sequence[Frame], bars: int, seed: int, mean_block: float =
     rows = stationary_indices(len(stamps) - 1, mean_block, -(-bars // len(stamps)), seed).ravel()[:bars] + 1
     flipped = np.random.default_rng((seed, 1)).random(bars) < 0.5
     ts = _START_NS + _HOUR_NS * np.arange(1, bars + 1, dtype=np.int64)
-    return MarketArrays([_rebuilt(frame, rows, flipped, ts) for frame in frames])
+    rebuilt = [_rebuilt(frame, rows, flipped, ts) for frame in frames]
+    return MarketArrays(rebuilt, {frame.instrument: rules_of(frame.instrument) for frame in frames})
 
 
 def _rebuilt(frame: Frame, rows: np.ndarray, flipped: np.ndarray, ts: np.ndarray) -> Frame:
@@ -108,21 +117,20 @@ def _rebuilt(frame: Frame, rows: np.ndarray, flipped: np.ndarray, ts: np.ndarray
     high = np.where(flipped, -moves["low"], moves["high"])
     low = np.where(flipped, -moves["high"], moves["low"])
     floor = -0.9  # a mirrored bar never loses everything
-    start = float(frame.close[0]) * np.concatenate(
-        ([1.0], np.cumprod(1.0 + np.maximum(sign * moves["close"], floor)))
-    )
-    base = start[:-1]
-    open_, close = base * (1.0 + sign * moves["open"]), start[1:]
-    volume = frame.volume[rows] * frame.close[rows] / close  # the money that changed hands stays
+    steps = 1.0 + np.maximum(sign * moves["close"], floor)
+    chain = np.round(START_PRICE * np.concatenate(([1.0], np.cumprod(steps))), DIGITS)
+    base, close = chain[:-1], chain[1:]
+    open_ = np.round(base * (1.0 + sign * moves["open"]), DIGITS)
+    money = frame.volume[rows] * frame.close[rows]  # that changed hands: it stays
     return make_frame(
         frame.instrument,
         60,
         BarArrays(
             ts,
             open_,
-            np.maximum.reduce([open_, close, base * (1.0 + high)]),
-            np.minimum.reduce([open_, close, base * (1.0 + np.maximum(low, floor))]),
+            np.maximum.reduce([open_, close, np.round(base * (1.0 + high), DIGITS)]),
+            np.minimum.reduce([open_, close, np.round(base * (1.0 + np.maximum(low, floor)), DIGITS)]),
             close,
-            volume,
+            np.round(money / close, 3),
         ),
     )

@@ -16,11 +16,6 @@ type EngineCheck = Callable[[Laboratory, Document, ScreenResult], GateResult]
 """(laboratory, document, its research screen) -> G3"""
 
 
-def no_lookahead(laboratory: Laboratory, document: Document, result: ScreenResult, seed: int) -> GateResult:
-    """Return a failure: a check that was not made proves nothing."""
-    return GateResult.error("G1", "no look-ahead check was made")
-
-
 def no_engine(laboratory: Laboratory, document: Document, result: ScreenResult) -> GateResult:
     """Return a failure: a check that was not made proves nothing."""
     return GateResult.error("G3", "no engine check was made")

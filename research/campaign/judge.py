@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from research.campaign.evidence import EngineCheck, LookaheadCheck, no_engine, no_lookahead
+from research.campaign.evidence import EngineCheck, LookaheadCheck, no_engine
 from research.dsl import Document
 from research.dsl.program import compile_document
 from research.dsl.vector import Memo
 from research.gates.company import company_gate
 from research.gates.holdout import holdout_gate
+from research.gates.lookahead import lookahead_gate
 from research.gates.robustness import robustness_gate
 from research.gates.screen_floors import screen_gate
 from research.gates.search import SearchStatistics, search_gate
@@ -40,7 +41,7 @@ class Bench:
     champions: Mapping[str, Floats] = field(default_factory=dict)  # daily net returns of the research window
     seed: int = 0
     tuned: bool = False  # the generator fitted parameters
-    lookahead: LookaheadCheck = no_lookahead
+    lookahead: LookaheadCheck = lookahead_gate
     engine: EngineCheck = no_engine
     stop_at_failure: bool = False  # calibration: the verdict alone is wanted, not every reason
 
@@ -125,12 +126,12 @@ def judge_before_holdout(bench: Bench, finalist: Finalist) -> list[GateResult]:
         if bench.stop_at_failure and not all(gate.passed for gate in found.values()):
             found[name] = GateResult.not_run(name, "an earlier gate failed")
         else:
-            found[name] = _safely(name, step)
+            found[name] = safely(name, step)
     failed = [name for name, gate in found.items() if not gate.passed]
     found["G3"] = (
         GateResult.not_run("G3", f"{', '.join(sorted(failed))} failed")
         if failed
-        else _safely("G3", lambda: bench.engine(laboratory, document, result))
+        else safely("G3", lambda: bench.engine(laboratory, document, result))
     )
     return [found[name] for name in ORDER if name in found]
 
@@ -144,7 +145,7 @@ def judge_holdout(bench: Bench, finalist: Finalist, route: float) -> GateResult:
         result = laboratory.screen([finalist.document], span)[0]
         return holdout_gate(finalist.trial.net, laboratory.daily(result, span), route, laboratory.spec)
 
-    return _safely("G8", judged)
+    return safely("G8", judged)
 
 
 def _variants(
@@ -158,7 +159,8 @@ def _variants(
     return [document, *near], np.column_stack(columns)
 
 
-def _safely(name: str, step: Callable[[], GateResult]) -> GateResult:
+def safely(name: str, step: Callable[[], GateResult]) -> GateResult:
+    """Return a gate's verdict, or its failure with what it raised."""
     try:
         return step()
     except Exception as error:  # noqa: BLE001 - a gate that cannot be computed has failed, and says why

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from research.campaign.evidence import EngineCheck, LookaheadCheck, no_engine, no_lookahead
+from research.campaign.evidence import EngineCheck, LookaheadCheck, no_engine
 from research.campaign.judge import (
     ORDER,
     Bench,
@@ -27,6 +27,7 @@ from research.campaign.plan import CampaignPlan
 from research.campaign.store import CampaignFolder
 from research.dsl import Document, parse_document
 from research.executors import Executor, SerialExecutor
+from research.gates.lookahead import lookahead_gate
 from research.gates.search import SearchStatistics, search_statistics
 from research.generators import Feedback, GenerationContext, Generator
 from research.ledger import Kind, Ledger
@@ -87,7 +88,7 @@ class Campaign:
     executor: Executor = field(default_factory=SerialExecutor)
     champions: Mapping[str, Floats] = field(default_factory=dict)
     portfolio_drawdown: float | None = None
-    lookahead: LookaheadCheck = no_lookahead
+    lookahead: LookaheadCheck = lookahead_gate
     engine: EngineCheck = no_engine
     report: Report | None = None
 
