@@ -10,7 +10,7 @@ against its position.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from risk.positions import BooksError, Position, Reservation, apply_fill, liquidation_price, money
 from risk.vocabulary import EntryDone, Fill, Funding, FundingPaid, Protection, Role, Trade, TradePlan
@@ -18,6 +18,20 @@ from risk.vocabulary import EntryDone, Fill, Funding, FundingPaid, Protection, R
 Key = tuple[str, str]  # strategy, instrument
 
 _SIZE_NOISE = 1e-9  # relative: a sum of steps may differ from the venue's figure in its last bits
+
+
+class BookFigures(NamedTuple):
+    """The sums over positions and reservations that a sample of the books holds, USDT (see `Books`)."""
+
+    unrealised_usd: float
+    margin_usd: float
+    open_risk_usd: float
+    reserved_risk_usd: float
+    gross_usd: float
+    net_usd: float
+
+
+_FLAT = BookFigures(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class Books:
@@ -105,6 +119,27 @@ class Books:
         return sum([p.side * p.notional_usd for p in self.positions.values()]) + sum(
             [r.side * r.notional_usd for r in self.reservations.values()]
         )
+
+    def figures(self) -> BookFigures:
+        """Return all sums at once: the books are sampled at every fill and every quarter of an hour."""
+        if not self.positions and not self.reservations:
+            return _FLAT
+        leverage = self.leverage_cap
+        unrealised = margin = risk = gross = net = 0.0
+        for p in self.positions.values():
+            notional = p.notional_usd
+            unrealised += p.unrealised_usd
+            margin += p.average_price * p.quantity
+            risk += p.risk_usd(leverage)
+            gross += notional
+            net += p.side * notional
+        reserved = pending = pending_net = 0.0
+        for r in self.reservations.values():
+            notional = r.notional_usd
+            reserved += r.risk_usd
+            pending += notional
+            pending_net += r.side * notional
+        return BookFigures(unrealised, margin / leverage, risk, reserved, gross + pending, net + pending_net)
 
     def net_towards(self, side: int) -> float:
         """Notional towards `side`: positions at mark either way, but only the reservations of that side.

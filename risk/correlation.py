@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from risk.market import bar_of
 from risk.settings import RiskSettings
 from risk.vocabulary import MINUTE_NS, Bar, Instant
 
@@ -25,6 +24,7 @@ _NO_VARIANCE = 1e-18  # a sum of squared log returns: prices that do not move
 Pair = tuple[str, str]
 _Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 _Stamps = np.ndarray[tuple[int], np.dtype[np.int64]]
+_Table = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 _ONES = np.ones(288)  # a sum as a dot product takes a third of the time of `sum` on a day of 5m bars
 
 
@@ -57,100 +57,113 @@ def _pearson(x: _Floats, y: _Floats, of_x: tuple[float, float], of_y: tuple[floa
 
 
 class _Returns:
-    """Log returns of one instrument on one timeframe, worked out of the tape up to the last reading.
+    """Log returns of all instruments on one timeframe, worked out of the tape when somebody asks.
 
-    Attributes
-    ----------
-    last_ts : int
-        Close of the newest bar taken over.
-    run : int
-        How many of the newest returns follow each other without a hole.
-
+    Column by column as the bars came; NaN where an instrument has no bar, or none one step before.  What
+    waits is taken over for all instruments at once: the candidate of a signal may be any of them.
     """
 
     __slots__ = (
-        "_close", "_end", "_moments", "_returns", "_slot", "_stamps", "_step", "_window", "last_ts", "run",
+        "_closes", "_columns", "_end", "_hole", "_moments", "_names", "_returns", "_row", "_stamps", "_step",
+        "_window", "last_ts",
     )  # fmt: skip
 
     def __init__(self, minutes: int, window: int) -> None:
         self._step, self._window = minutes * MINUTE_NS, window
-        self._stamps: _Stamps = np.empty(4 * window, dtype=np.int64)
-        self._returns: _Floats = np.empty(4 * window, dtype=np.float64)
-        self._end = 0
-        self._moments: tuple[float, float] | None = None
-        self._close, self._slot = 0.0, 0
-        self.last_ts, self.run = 0, 0
+        self._names: list[str] = []  # in the order of the rows
+        self._row: dict[str, int] = {}
+        self._closes: list[float] = []  # of the newest column, NaN where there is none
+        self._hole: list[int] = []  # number of the newest column without a return, by row
+        self._stamps: _Stamps = np.zeros(4 * window, dtype=np.int64)
+        self._returns: _Table = np.empty((0, 4 * window), dtype=np.float64)
+        self._end = 0  # columns kept
+        self._columns = 0  # columns so far
+        self._moments: dict[int, tuple[float, float]] = {}
+        self.last_ts = 0
 
-    def catch_up(self, tape: deque[tuple[Bar, ...]], instrument: str) -> None:
-        """Take over the bars that came since the last call; a return needs two bars in a row."""
-        fresh: list[Bar] = []
-        last, slot = self.last_ts, self._slot
+    def catch_up(self, tape: deque[tuple[Bar, ...]]) -> None:
+        """Take over the bars that came since the last call."""
+        last = self.last_ts
+        fresh: list[tuple[Bar, ...]] = []
         for bars in reversed(tape):
             if bars[0][2] <= last:
                 break
-            if slot < len(bars) and bars[slot][0] == instrument:  # where it was last time: nearly always
-                fresh.append(bars[slot])
-                continue
-            bar, slot = bar_of(bars, instrument, slot)
-            if bar is not None:
-                fresh.append(bar)
-        if not fresh:
-            return
-        fresh.reverse()
-        self._slot = slot
-        stamps = [last, *[bar[2] for bar in fresh]]
-        closes = [self._close, *[bar[6] for bar in fresh]]
-        self.last_ts, self._close = stamps[-1], closes[-1]
-        if stamps[-1] - last == self._step * len(fresh) and min(closes) > 0.0:
-            self._append(stamps[1:], list(map(math.log, map(truediv, closes[1:], closes))))
-            self.run += len(fresh)
-        else:
-            self._append_in_a_row(stamps, closes)
+            fresh.append(bars)
+        if fresh:
+            self._moments.clear()
+            for bars in reversed(fresh):
+                self._take(bars)
 
-    def _append_in_a_row(self, stamps: list[int], closes: list[float]) -> None:
-        """Append the returns of bars that follow each other; a hole begins a new run."""
-        kept_stamps, kept = [], []
-        for k in range(1, len(stamps)):
-            if stamps[k] - stamps[k - 1] == self._step and closes[k] > 0.0 and closes[k - 1] > 0.0:
-                kept_stamps.append(stamps[k])
-                kept.append(math.log(closes[k] / closes[k - 1]))
-                self.run += 1
-            else:
-                self.run = 0
-        self._append(kept_stamps, kept)
+    def _take(self, bars: tuple[Bar, ...]) -> None:
+        closes = [bar[6] for bar in bars]
+        if [bar[0] for bar in bars] != self._names:
+            closes = self._in_rows(bars)
+        ts, before = bars[0][2], self._closes
+        in_a_row = ts - self.last_ts == self._step
+        try:
+            values = list(map(math.log, map(truediv, closes, before))) if in_a_row else []
+        except (ValueError, ZeroDivisionError):  # a price that is not above zero has no return
+            both = zip(closes, before, strict=True)
+            values = [math.log(now / then) if now > 0.0 < then else math.nan for now, then in both]
+        values = values or [math.nan] * len(closes)
+        at = self._next_column()
+        self._stamps[at], self._returns[:, at] = ts, values
+        if not math.isfinite(sum(values)):
+            for row, value in enumerate(values):
+                if not math.isfinite(value):
+                    self._hole[row] = self._columns
+        self.last_ts, self._closes = ts, closes
 
-    def _append(self, stamps: list[int], values: list[float]) -> None:
-        count, end = len(values), self._end
-        if end + count > len(self._stamps):
-            kept = self._window
-            self._stamps[:kept] = self._stamps[end - kept : end]
-            self._returns[:kept] = self._returns[end - kept : end]
-            end = kept
-        self._stamps[end : end + count], self._returns[end : end + count] = stamps, values
-        self._end = end + count
-        self._moments = None
+    def _in_rows(self, bars: tuple[Bar, ...]) -> list[float]:
+        """Return the closes in the order of the rows; an instrument that is new gets a row."""
+        for bar in bars:
+            if bar[0] not in self._row:
+                self._row[bar[0]] = len(self._names)
+                self._names.append(bar[0])
+                self._closes.append(math.nan)
+                self._hole.append(self._columns)
+                blank = np.full((1, self._returns.shape[1]), math.nan)
+                self._returns = np.vstack((self._returns, blank))
+        found = {bar[0]: bar[6] for bar in bars}
+        return [found.get(name, math.nan) for name in self._names]
 
-    def fills_window(self, now: int) -> bool:
-        """Say whether the window that ends at `now` is full, without a hole."""
-        return self.run >= self._window and self.last_ts > now - self._step
+    def _next_column(self) -> int:
+        if self._end == len(self._stamps):
+            kept, end = self._window, self._end
+            self._stamps[:kept] = self._stamps[end - kept :]
+            self._returns[:, :kept] = self._returns[:, end - kept :]
+            self._end = kept
+        self._end += 1
+        self._columns += 1
+        return self._end - 1
 
-    def newest(self) -> _Floats:
-        """Return the newest window of returns, whatever their stamps."""
-        return self._returns[self._end - self._window : self._end]
-
-    def moments(self) -> tuple[float, float]:
-        """Return `_moments` of the newest window; worked out once a bar, however many pairs ask."""
-        found = self._moments
-        if found is None:
-            found = self._moments = _moments(self.newest())
-        return found
-
-    def window(self, now: int) -> tuple[_Stamps, _Floats]:
-        """Return stamps and returns of the window of bars that ends at `now`."""
-        start = max(0, self._end - self._window)
+    def pearson(self, a: str, b: str, now: int, minimum: int) -> float | None:
+        """Return Pearson of the window that ends at `now`; None below `minimum` common returns."""
+        one, other = self._row.get(a), self._row.get(b)
+        if one is None or other is None:
+            return None
+        end = self._end
+        if self.last_ts > now - self._step and self._full(one) and self._full(other):
+            begin = end - self._window
+            x, y = self._returns[one, begin:end], self._returns[other, begin:end]
+            return _pearson(x, y, self._moments_of(one, x), self._moments_of(other, y))
+        begin = max(0, end - self._window)
         oldest = now - self._window * self._step
-        start += int(np.searchsorted(self._stamps[start : self._end], oldest, side="right"))
-        return self._stamps[start : self._end], self._returns[start : self._end]
+        begin += int(np.searchsorted(self._stamps[begin:end], oldest, side="right"))
+        x, y = self._returns[one, begin:end], self._returns[other, begin:end]
+        common = np.isfinite(x) & np.isfinite(y)
+        return pearson(x[common], y[common]) if int(common.sum()) >= minimum else None
+
+    def _full(self, row: int) -> bool:
+        """Say whether the newest window of a row has no hole."""
+        return self._columns - self._hole[row] >= self._window
+
+    def _moments_of(self, row: int, x: _Floats) -> tuple[float, float]:
+        """Return `_moments` of a full window; worked out once a bar, however many pairs ask."""
+        found = self._moments.get(row)
+        if found is None:
+            found = self._moments[row] = _moments(x)
+        return found
 
 
 class CorrelationBook:
@@ -163,7 +176,7 @@ class CorrelationBook:
         self._tapes: dict[int, deque[tuple[Bar, ...]]] = {
             m: deque(maxlen=self._window + 1) for m in TIMEFRAMES
         }
-        self._series: dict[tuple[int, str], _Returns] = {}
+        self._series = {m: _Returns(m, self._window) for m in TIMEFRAMES}
         self._stored: dict[Pair, tuple[int, float]] = {}
         self._asked: dict[Pair, int] = {}
         self._now = 0
@@ -228,22 +241,12 @@ class CorrelationBook:
         for minutes, tape in self._tapes.items():
             if len(tape) <= self._minimum:
                 continue
-            one, other = self._series_of(minutes, a), self._series_of(minutes, b)
-            now = self._now
-            if one.last_ts == other.last_ts and one.fills_window(now) and other.fills_window(now):
-                return _pearson(one.newest(), other.newest(), one.moments(), other.moments())
-            x, y = _common(one.window(now), other.window(now))
-            if len(x) >= self._minimum:
-                return pearson(x, y)
+            series = self._series[minutes]
+            series.catch_up(tape)
+            value = series.pearson(a, b, self._now, self._minimum)
+            if value is not None:
+                return value
         return None
-
-    def _series_of(self, minutes: int, instrument: str) -> _Returns:
-        key = (minutes, instrument)
-        series = self._series.get(key)
-        if series is None:
-            series = self._series[key] = _Returns(minutes, self._window)
-        series.catch_up(self._tapes[minutes], instrument)
-        return series
 
     def state(self) -> dict[str, Any]:
         """Return the stored values as JSON-able values; the bars come back by warm-up."""
@@ -256,9 +259,3 @@ class CorrelationBook:
         """Take over what `state` returned."""
         self._stored = {(a, b): (int(ts), float(value)) for a, b, ts, value in state["stored"]}
         self._asked = {(a, b): int(ts) for a, b, ts in state["asked"]}
-
-
-def _common(one: tuple[_Stamps, _Floats], other: tuple[_Stamps, _Floats]) -> tuple[_Floats, _Floats]:
-    """Return the returns that two windows both have, by their stamps."""
-    _, at, at_other = np.intersect1d(one[0], other[0], assume_unique=True, return_indices=True)
-    return one[1][at], other[1][at_other]

@@ -219,37 +219,43 @@ class RiskDesk:
 
     def snapshot(self) -> dict[str, float]:
         """Return equity, risk and exposure of the book, reservations included."""
-        books, equity = self.books, self.risk_equity
-        scale = 100.0 / equity if equity > 0.0 else 0.0
+        now = self.books.figures()
+        equity = self.books.balance + now.unrealised_usd
+        risk_equity = self._risk_equity(equity)
+        scale = 100.0 / risk_equity if risk_equity > 0.0 else 0.0
         return {
-            "equity": books.equity,
-            "risk_equity": equity,
-            "open_risk_pct": scale * books.open_risk_usd,
-            "reserved_risk_pct": scale * books.reserved_risk_usd,
-            "gross_pct": scale * books.gross_usd,
-            "net_pct": scale * books.net_usd,
+            "equity": equity,
+            "risk_equity": risk_equity,
+            "open_risk_pct": scale * now.open_risk_usd,
+            "reserved_risk_pct": scale * now.reserved_risk_usd,
+            "gross_pct": scale * now.gross_usd,
+            "net_pct": scale * now.net_usd,
             "effective_cap_pct": self.effective_cap_pct,
         }
 
     def equity_point(self, ts: int, cause: str, desk: DeskState) -> EquityPoint:
         """Return a sample of the books; `cause` is bar, fill, funding or close."""
-        books, now = self.books, self.snapshot()
+        books, guard = self.books, self.guard
+        now = books.figures()
+        equity = books.balance + now.unrealised_usd
+        risk_equity = self._risk_equity(equity)
+        scale = 100.0 / risk_equity if risk_equity > 0.0 else 0.0
         return EquityPoint(
-            ts_event=ts,
-            equity=now["equity"],
-            balance=books.balance,
-            margin=books.margin_usd,
-            unrealised_pnl=books.unrealised_usd,
-            daily_pnl_pct=self.guard.daily_pnl_pct,
-            drawdown_72h_pct=self.guard.drawdown_72h_pct,
-            open_risk_pct=now["open_risk_pct"],
-            reserved_risk_pct=now["reserved_risk_pct"],
-            gross_pct=now["gross_pct"],
-            net_pct=now["net_pct"],
-            effective_cap_pct=now["effective_cap_pct"],
-            desk_state=desk.mode.value,
-            cum_r=books.cum_r,
-            cause=cause,
+            ts,
+            equity,
+            books.balance,
+            now.margin_usd,
+            now.unrealised_usd,
+            guard.daily_pnl_pct,
+            guard.drawdown_72h_pct,
+            scale * now.open_risk_usd,
+            scale * now.reserved_risk_usd,
+            scale * now.gross_usd,
+            scale * now.net_usd,
+            self.effective_cap_pct,
+            desk.mode.value,
+            books.cum_r,
+            cause,
         )
 
     def warmup_bars(self) -> dict[int, int]:

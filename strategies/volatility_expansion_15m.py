@@ -59,11 +59,11 @@ class VolatilityExpansion15m(Rule):
         # The ranks come last: they are needed only on the bars that pass the two plain comparisons.
         if atr_pct <= before or close == open_ or not self._atr_window.warm:
             return None
-        volume_rank = self._volume_window.rank()
-        if volume_rank is None or volume_rank < MIN_RANK:
+        volume_rank = self._volume_window.rank_from(MIN_RANK)
+        if volume_rank is None:
             return None
-        atr_rank = self._atr_window.rank()
-        if atr_rank is None or atr_rank < MIN_RANK:
+        atr_rank = self._atr_window.rank_from(MIN_RANK)
+        if atr_rank is None:
             return None
         return Setup(
             side=LONG if close > open_ else SHORT,

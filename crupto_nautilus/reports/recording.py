@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -67,9 +67,7 @@ class Recording:
         snapshot: Mapping[str, float] | None = None,
     ) -> None:
         """Append an answer; `snapshot` is the book WITH the candidate in it (`schema.SNAPSHOT_COLUMNS`)."""
-        self.add_row(
-            "decisions", decision_row(decision, regime=regime, desk_mode=desk_mode, snapshot=snapshot)
-        )
+        self.add_row("decisions", _Decided(decision, regime, desk_mode, snapshot))
 
     def add_entry(self, entry: EntryDone, snapshot: Mapping[str, float] | None = None) -> None:
         """Append an entry that is over, with the book after it."""
@@ -86,7 +84,14 @@ class Recording:
 
     def rows(self, table: str) -> tuple[object, ...]:
         """Return the rows of a table as they were added."""
-        return tuple(self._rows[table])
+        return tuple(self._built(table))
+
+    def _built(self, table: str) -> list[object]:
+        """Return the rows of a table; those of answers are built now, off the decision path."""
+        rows = self._rows[table]
+        if table == "decisions":
+            rows[:] = map(_built, rows)
+        return rows
 
     def count(self, table: str) -> int:
         """Return how many rows a table has so far."""
@@ -94,20 +99,37 @@ class Recording:
 
     def tail(self, table: str, count: int) -> list[Any]:
         """Return the last rows of a table, newest last; cheap while the run goes on."""
-        return self._rows[table][-count:]
+        return list(map(_built, self._rows[table][-count:]))
 
     def rows_from(self, table: str, first: int) -> list[Any]:
         """Return the rows of a table from a position on."""
-        return self._rows[table][first:]
+        return list(map(_built, self._rows[table][first:]))
 
     def tables(self) -> Iterator[tuple[str, list[object], list[int] | None]]:
         """Yield (table, rows, seq) for every table, empty ones included."""
-        for name, rows in self._rows.items():
+        for name in self._rows:
+            rows = self._built(name)
             if name == "calls":
                 totals = [calls.row(*key) for key, calls in sorted(self._calls.items())]
                 yield name, [*rows, *totals], None
             else:
                 yield name, rows, self._seq[name]
+
+
+class _Decided(NamedTuple):
+    """An answer as it was heard, not yet a row."""
+
+    decision: Approved | Refused
+    regime: str
+    desk_mode: str
+    snapshot: Mapping[str, float] | None
+
+
+def _built(row: object) -> object:
+    """Make a row of an answer; other rows are ready."""
+    if not isinstance(row, _Decided):
+        return row
+    return decision_row(row.decision, regime=row.regime, desk_mode=row.desk_mode, snapshot=row.snapshot)
 
 
 class _Calls:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from math import isnan, nan
+from math import inf, isnan, nan
 
 import numpy as np
 
@@ -19,17 +19,17 @@ class SortedWindow:
 
     Attributes
     ----------
-    ordered : list of float
-        The window sorted upwards; readers must not change it.
+    ordered : array of float
+        The window sorted upwards, in one piece of memory; readers must not change it.
     """
 
     __slots__ = ("_n", "_next", "_ring", "ordered")
 
     def __init__(self, n: int) -> None:
-        self.ordered: list[float] = []
+        self.ordered = array("d")
         self._n = n
         self._next = 0
-        self._ring: list[float] = []
+        self._ring = array("d")
 
     def update(self, x: float) -> float | None:
         """Return the percentile rank of `x`, None until n values came before, then take `x` in."""
@@ -84,7 +84,7 @@ class SortedWindow:
 class RankWindow:
     """The last n values, with the percentile rank of the newest worked out when asked for."""
 
-    __slots__ = ("_dropped", "_n", "_next", "_ring", "_values", "_x")
+    __slots__ = ("_dropped", "_n", "_next", "_pushes", "_ring", "_short", "_short_slack", "_values", "_x")
 
     def __init__(self, n: int) -> None:
         self._n = n
@@ -93,6 +93,9 @@ class RankWindow:
         self._values = np.frombuffer(self._ring)  # the same memory
         self._dropped = nan  # the value n places before the newest; NaN until there is one
         self._x = nan
+        self._pushes = 0
+        self._short = -inf  # a value that fell short in `rank_from`, ...
+        self._short_slack = 0  # ... and how many values were below it then, less the pushes until then
 
     def push(self, x: float) -> None:
         """Take `x` in and drop the oldest value."""
@@ -102,6 +105,7 @@ class RankWindow:
         ring[at] = self._x = x
         at += 1
         self._next = at if at < self._n else 0
+        self._pushes += 1
 
     @property
     def warm(self) -> bool:
@@ -115,6 +119,21 @@ class RankWindow:
             return None
         # The newest is in the ring but not < itself; the one that it pushed out belongs to the n before it.
         return (int(np.count_nonzero(self._values < x)) + (dropped < x)) / self._n
+
+    def rank_from(self, least: float) -> float | None:
+        """Return the rank if it is at least `least` (always the same one), else None, mostly uncounted.
+
+        Each value that comes puts at most one more below a given one, so a value that is not above one
+        that fell short lately falls short too.
+        """
+        n, x = self._n, self._x
+        if x <= self._short and (self._short_slack + self._pushes) / n < least:
+            return None
+        rank = self.rank()
+        if rank is None or rank >= least:
+            return rank
+        self._short, self._short_slack = x, round(rank * n) - self._pushes
+        return None
 
     @property
     def count(self) -> int:

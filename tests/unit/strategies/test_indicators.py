@@ -280,6 +280,21 @@ def test_rank_counts_strictly_smaller_values_of_the_bars_before() -> None:
     assert counted.count == ordered.count == 4
 
 
+@given(
+    st.lists(st.integers(0, 30).map(float), min_size=30, max_size=200),
+    st.integers(2, 12),
+    st.sampled_from([0.0, 0.3, 0.5, 0.8, 1.0]),
+)
+@settings(deadline=None)
+def test_rank_from_is_the_rank_where_it_reaches_the_least(values: list[float], n: int, least: float) -> None:
+    asked, plain = RankWindow(n), RankWindow(n)
+    for x in values:
+        asked.push(x)
+        plain.push(x)
+        rank = plain.rank()
+        assert asked.rank_from(least) == (rank if rank is not None and rank >= least else None)
+
+
 def test_windows_hold_no_more_than_their_length() -> None:
     ordered, rolling = SortedWindow(50), RollingMax(50)
     for k in range(1000):
