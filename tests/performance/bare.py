@@ -1,4 +1,7 @@
-"""The same bars and the same orders through a bare engine: one strategy that plays a script, nothing else.
+"""The same bars and the same orders through a bare engine: strategies that play a script, nothing else.
+
+Each strategy of the desk has one here that hears every bar and sends that strategy's orders, so that the
+engine keeps the same positions, one a strategy and instrument.
 
 Entries, exits, modifications and cancels go out one instant later than the desk sent them, protective stops
 and targets when their entry fills; an order that has no effect any more (its position went another way) is
@@ -8,7 +11,7 @@ sent all the same, so that the engine handles as many orders as under the desk.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nautilus_trader.model import (
@@ -26,7 +29,9 @@ from nautilus_trader.trading import Strategy, StrategyConfig
 from catalog.feed import EngineFeed, bar_type, in_chunks
 from crupto_nautilus.desk.engine import make_engine
 from risk.vocabulary import Instant, InstrumentRules, OrderEvent
+from strategies.registry import REGISTRY
 
+STRATEGIES = tuple(REGISTRY)
 COMMANDS = ("submit", "modify", "cancel")
 AT_FILL = {"stop", "target_1", "target_2"}
 
@@ -103,13 +108,17 @@ class BareRun:
         self,
         rules: Mapping[str, InstrumentRules],
         base_minutes: Mapping[str, int],
-        events: Iterable[OrderEvent],
+        events: Sequence[OrderEvent],
         equity: float,
     ) -> None:
         self._engine = make_engine(rules, equity, charge=True)
         types = [bar_type(name, minutes) for name, minutes in sorted(base_minutes.items())]
-        self._script = ScriptedOrders(StrategyConfig(strategy_id=StrategyId("SCRIPT-001")))
-        self._engine.add_strategy(self._script.setup(rules, types, events))
+        self._scripts = []
+        for name in STRATEGIES:
+            script = ScriptedOrders(StrategyConfig(strategy_id=StrategyId(f"{name}-001"), order_id_tag=name))
+            own = [event for event in events if event.strategy == name]
+            self._scripts.append(script.setup(rules, types, own))
+            self._engine.add_strategy(script)
         self._feed = EngineFeed(rules, base_minutes)
 
     def play(self, instants: Iterable[Instant], span_ns: int) -> int:
@@ -124,7 +133,7 @@ class BareRun:
             engine.run(streaming=True)
             engine.clear_data()
         engine.end()
-        return self._script.sent
+        return sum(script.sent for script in self._scripts)
 
     def dispose(self) -> None:
         self._engine.dispose()
