@@ -9,15 +9,20 @@ against its position.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
-from risk.positions import BooksError, Position, Reservation, apply_fill, liquidation_price, money
+from risk.positions import (
+    SIZE_NOISE,
+    Position,
+    Reservation,
+    apply_fill,
+    check_fill,
+    liquidation_price,
+    money,
+)
 from risk.vocabulary import EntryDone, Fill, Funding, FundingPaid, Protection, Role, Trade, TradePlan
 
 Key = tuple[str, str]  # strategy, instrument
-
-_SIZE_NOISE = 1e-9  # relative: a sum of steps may differ from the venue's figure in its last bits
 
 
 class BookFigures(NamedTuple):
@@ -210,7 +215,7 @@ class Books:
     def apply(self, fill: Fill) -> Trade | None:
         """Book a fill; return the trade if the position became flat with it."""
         position = self.positions.get((fill.strategy, fill.instrument))
-        _check(fill, position)
+        check_fill(fill, position)
         self.balance = money(self.balance - money(fill.commission))
         self.fees_usd += fill.fee
         self.slippage_usd += fill.slippage_usd
@@ -235,7 +240,7 @@ class Books:
         reservation = self.reservations.get(fill.trace_id)
         if reservation is not None:
             reservation.remaining -= fill.quantity
-            if reservation.remaining <= _SIZE_NOISE * reservation.planned:
+            if reservation.remaining <= SIZE_NOISE * reservation.planned:
                 reservation.remaining = 0.0
                 del self.reservations[fill.trace_id]
 
@@ -379,38 +384,3 @@ class Books:
         by_trace = {intent.trace_id: intent for intent in intents}
         # A pending reservation is always the newest plan of its key: nothing is approved beside it.
         self.reservations = {trace_id: by_trace[trace_id] for trace_id in state["reservations"]}
-
-
-def _check(fill: Fill, position: Position | None) -> None:
-    """Refuse what cannot be true before anything is booked."""
-    figures = (fill.quantity, fill.price, fill.fee, fill.slippage_usd, fill.liquidation_usd)
-    if not all(math.isfinite(x) for x in figures) or fill.quantity <= 0.0 or fill.price <= 0.0:
-        raise BooksError(
-            f"fill {fill.client_order_id} cannot be booked",
-            found=f"quantity {fill.quantity}, price {fill.price}, costs {fill.fee} and {fill.slippage_usd}",
-            expected="finite numbers, quantity and price above 0",
-            remedy="ask the venue for the fill and reconcile the books",
-        )
-    if fill.role == Role.ENTRY:
-        if position is not None and position.side != fill.side:
-            raise BooksError(
-                f"entry fill {fill.client_order_id} goes against its position",
-                found=f"side {fill.side} on a position of side {position.side}",
-                expected="entries of the position's own side",
-                remedy="close the position before entering the other way",
-            )
-        return
-    if position is None or fill.side == position.side:
-        raise BooksError(
-            f"exit fill {fill.client_order_id} has no position to reduce",
-            found=f"side {fill.side} of {fill.quantity} {fill.instrument} for {fill.strategy}",
-            expected="a fill against an open position",
-            remedy="reconcile the books with the venue before trading on",
-        )
-    if fill.quantity > position.quantity * (1.0 + _SIZE_NOISE):
-        raise BooksError(
-            f"exit fill {fill.client_order_id} is larger than its position",
-            found=f"{fill.quantity}",
-            expected=f"at most {position.quantity}",
-            remedy="every exit must be reduce-only; reconcile the books with the venue",
-        )

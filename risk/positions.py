@@ -6,11 +6,15 @@ from the average entry to the stop plus the cost of leaving, and is never negati
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
+from risk.vocabulary import Fill, Role
+
 MONEY_DIGITS = 8
 _QUANTITY_DIGITS = 12
+SIZE_NOISE = 1e-9  # relative: a sum of steps may differ from the venue's figure in its last bits
 
 
 class BooksError(ValueError):
@@ -159,3 +163,38 @@ def liquidation_price(side: int, entry_price: float, leverage: float, maintenanc
     notional at mark: entry * (1 - side / leverage) / (1 - side * maintenance_margin).
     """
     return entry_price * (1.0 - side / leverage) / (1.0 - side * maintenance_margin)
+
+
+def check_fill(fill: Fill, position: Position | None) -> None:
+    """Refuse what cannot be true before anything is booked."""
+    figures = (fill.quantity, fill.price, fill.fee, fill.slippage_usd, fill.liquidation_usd)
+    if not all(math.isfinite(x) for x in figures) or fill.quantity <= 0.0 or fill.price <= 0.0:
+        raise BooksError(
+            f"fill {fill.client_order_id} cannot be booked",
+            found=f"quantity {fill.quantity}, price {fill.price}, costs {fill.fee} and {fill.slippage_usd}",
+            expected="finite numbers, quantity and price above 0",
+            remedy="ask the venue for the fill and reconcile the books",
+        )
+    if fill.role == Role.ENTRY:
+        if position is not None and position.side != fill.side:
+            raise BooksError(
+                f"entry fill {fill.client_order_id} goes against its position",
+                found=f"side {fill.side} on a position of side {position.side}",
+                expected="entries of the position's own side",
+                remedy="close the position before entering the other way",
+            )
+        return
+    if position is None or fill.side == position.side:
+        raise BooksError(
+            f"exit fill {fill.client_order_id} has no position to reduce",
+            found=f"side {fill.side} of {fill.quantity} {fill.instrument} for {fill.strategy}",
+            expected="a fill against an open position",
+            remedy="reconcile the books with the venue before trading on",
+        )
+    if fill.quantity > position.quantity * (1.0 + SIZE_NOISE):
+        raise BooksError(
+            f"exit fill {fill.client_order_id} is larger than its position",
+            found=f"{fill.quantity}",
+            expected=f"at most {position.quantity}",
+            remedy="every exit must be reduce-only; reconcile the books with the venue",
+        )
