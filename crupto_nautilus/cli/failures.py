@@ -13,10 +13,18 @@ import click
 
 INTERRUPTED = 130
 
-_CHECK, _USAGE, _ENVIRONMENT = 1, 2, 3
+_CHECK, _USAGE, _ENVIRONMENT, _SAFETY = 1, 2, 3, 4
 
 # Rooms below the application know no exit codes: what their errors mean to whoever typed the command.
-_BY_NAME = {"UnreadableFile": _CHECK, "ConflictingRows": _CHECK, "BrokenData": _CHECK}
+_BY_NAME = {
+    "UnreadableFile": _CHECK,
+    "ConflictingRows": _CHECK,
+    "BrokenData": _CHECK,
+    "SafetyStop": _SAFETY,
+    "VenueUnavailable": _ENVIRONMENT,
+    "VenueRefused": _ENVIRONMENT,
+    "MalformedAnswer": _CHECK,
+}
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}

@@ -33,6 +33,7 @@ COMMANDS = {
     "dashboards": (f"{_HOME}.dashboards", "dashboards", "Grafana boards, alert rules, the page of a run."),
     "db": (f"{_HOME}.db", "db", "The journal's database."),
     "doctor": (f"{_HOME}.doctor", "doctor", "Say what is missing on this machine and what mends it."),
+    "vst": (f"{_HOME}.vst", "vst", "BingX demo account: ask it what only a real key can tell."),
     "live": (f"{_HOME}.live", "live", "Refused: this desk trades on paper only."),
     "version": (f"{_HOME}.version", "version", "Versions of the program and of what it stands on."),
 }

@@ -14,7 +14,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from tests.fakes.bingx.contracts import MAJORS, Contract, many
+from tests.fakes.bingx.contracts import LISTED, Contract, many
 from tests.fakes.bingx.server import FakeBingx
 from tests.fakes.bingx.settings import Settings
 from tests.fakes.bingx.sources import Replayed, Source, Waves
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--extra-symbols", type=int, default=0, help="add T0000-USDT, T0001-USDT, ...")
     parser.add_argument("--one-way", action="store_true", help="one-way account; default: hedge, as VST is")
     arguments = parser.parse_args()
-    contracts: tuple[Contract, ...] = MAJORS + many(arguments.extra_symbols)
+    contracts: tuple[Contract, ...] = LISTED + many(arguments.extra_symbols)
     source: Source = Waves(arguments.seed)
     start_ms = arguments.start_ms
     if arguments.catalog is not None:
@@ -57,7 +57,7 @@ def replayed(path: Path) -> tuple[Source, tuple[Contract, ...], int]:
     names: dict[str, str] = {}
     contracts: list[Contract] = []
     last_ns = 0
-    known = {contract.symbol: contract for contract in MAJORS}
+    known = {contract.symbol: contract for contract in LISTED}
     for name in held.instruments():
         base = name.split(".")[0].removesuffix("-PERP").removesuffix("USDT").removesuffix("-")
         symbol = f"{base}-USDT"

@@ -124,9 +124,19 @@ def _contract(symbol: str, price: float, digits: int, size_digits: int, level: s
 
 BTC = _contract("BTC-USDT", 64_880.0, 1, 4, "2.5")
 ETH = _contract("ETH-USDT", 3_000.0, 2, 2, "40")
-SOL = _contract("SOL-USDT", 150.0, 3, 1, "500")
+SOL = _contract("SOL-USDT", 150.0, 2, 2, "500")
 BNB = _contract("BNB-USDT", 600.0, 2, 2, "60")
 MAJORS = (BTC, ETH, SOL, BNB)
+# With the figures of the project's own table (`instruments.yaml`).
+LISTED = (
+    *MAJORS,
+    _contract("XRP-USDT", 0.6, 4, 1, "40000"),
+    _contract("ADA-USDT", 0.5, 4, 0, "50000"),
+    _contract("DOGE-USDT", 0.15, 5, 0, "200000"),
+    _contract("LINK-USDT", 15.0, 3, 1, "2000"),
+    _contract("LTC-USDT", 80.0, 2, 2, "300"),
+    _contract("TRX-USDT", 0.12, 5, 0, "200000"),
+)
 
 # Listed beside them on the real venue: synthetic contracts that a crypto desk leaves alone.
 GOLD = _contract("NCCOGOLD2USD-USDT", 2_400.0, 2, 2, "20")
