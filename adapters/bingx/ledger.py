@@ -109,8 +109,9 @@ class OrderLedger:
         if news <= 0:
             self.repeated_fills += 1
             return
-        if not event.is_trade or (last is not None and last != news):
-            # A fill before this one was not heard of: the history has both, with their prices and fees.
+        if not event.is_trade or last != news:
+            # A fill before this one was not heard of, or it cannot be told (the venue may leave the last
+            # quantity out): the history has all of them, with their prices and fees.
             self.incomplete_events += 1
             self._incomplete(tracked)
             return

@@ -50,8 +50,8 @@ class Reconciler:
         self.unexplained: dict[str, tuple[Decimal, Decimal]] = {}  # symbol -> (known, at the venue)
 
     def begin(self, at_ms: int) -> None:
-        """Say from when on fills count as news."""
-        self._since_ms = at_ms
+        """Say from when on fills count as news; the fill history knows whole seconds only."""
+        self._since_ms = at_ms // 1000 * 1000
 
     async def run(self, *, also: frozenset[str] = frozenset()) -> bool:
         """Reconcile; returns whether the venue could be read to the end."""

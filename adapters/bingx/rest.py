@@ -8,6 +8,7 @@ of an error; requests carry the venue's time; a block by the venue pauses everyt
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -158,9 +159,14 @@ class BingxRest:
     def _build(self) -> Any:
         base: Any = exchange_class("bingx")
         clock = self.clock
+        # ccxt writes every request with its headers, the key among them, to its log at DEBUG.
+        silent = logging.getLogger("adapters.bingx.ccxt")
+        silent.disabled = True
 
         class Bingx(base):  # type: ignore[misc]  # the class is only known at run time
             """ccxt's BingX with the venue's time and without its judgement of answers."""
+
+            logger = silent
 
             def nonce(self) -> int:
                 return clock.now_ms()
