@@ -9,6 +9,10 @@ from crupto_nautilus.cli.command import CONTEXT_SETTINGS, LazyGroup
 _HOME = "crupto_nautilus.cli"
 
 COMMANDS = {
+    "schema": (f"{_HOME}.research_documents", "schema", "Print the JSON Schema of a strategy document."),
+    "check": (f"{_HOME}.research_documents", "check", "Say whether a document is valid, and what it is."),
+    "propose": (f"{_HOME}.research_documents", "propose", "Let a generator write candidate documents."),
+    "lookahead": (f"{_HOME}.research_lookahead", "lookahead", "Check a strategy for look-ahead."),
     "calibrate": (f"{_HOME}.research_calibrate", "calibrate", "Measure the gates on markets of known edge."),
 }
 
