@@ -76,6 +76,7 @@ class Frame:
     reference: Floats
     basis: Floats
     settled: FundingArrays
+    token: object = field(default_factory=object, repr=False, compare=False)  # names these very columns
     _higher: dict[int, tuple[Frame, Ints]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -116,6 +117,7 @@ class Frame:
             self,
             **columns,
             settled=FundingArrays(self.settled.ts_event[settled], self.settled.rate[settled]),
+            token=object(),
             _higher={},
         )
 

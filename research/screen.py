@@ -206,7 +206,7 @@ def _walk(
 
 
 def _taker(costs: Costs, frame: Frame, memo: Memo) -> Floats:
-    key = ("taker", costs, frame.instrument, frame.minutes, len(frame), int(frame.ts_event[0]))
+    key = (frame.token, costs)
     found = memo.get(key)
     if found is None:
         found = costs.taker(frame)

@@ -141,20 +141,19 @@ def _first_of_settlement(entry: NDArray[np.int8], frame: Frame) -> NDArray[np.in
 def step_values(program: Program, frame: Frame, memo: Memo) -> tuple[Value, ...]:
     """Return the value of every step: columns of its own frame, or a number for a constant."""
     values: list[Value] = []
-    for step in program.steps:
-        if step.op == "const":
-            values.append(step.value)
-            continue
-        key = (frame.instrument, frame.minutes, len(frame), int(frame.ts_event[0]), step.key)
-        found = memo.get(key)
-        if found is None:
-            own = frame.higher(step.frame)[0] if step.frame else frame
-            with np.errstate(all="ignore"):
-                found = compute(step, [values[arg] for arg in step.args], own, frame)
-            found = np.ascontiguousarray(found)
-            found.flags.writeable = False
-            memo.put(key, found)
-        values.append(found)
+    with np.errstate(all="ignore"):
+        for step in program.steps:
+            if step.op == "const":
+                values.append(step.value)
+                continue
+            key = (frame.token, step.key)
+            found = memo.get(key)
+            if found is None:
+                own = frame.higher(step.frame)[0] if step.frame else frame
+                found = np.ascontiguousarray(compute(step, [values[arg] for arg in step.args], own, frame))
+                found.flags.writeable = False
+                memo.put(key, found)
+            values.append(found)
     return tuple(values)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from research.lookahead.report import Leak
 from research.lookahead.subjects import Column
+
+Times = NDArray[np.int64]
 
 
 def first_differences(
@@ -24,29 +27,43 @@ def first_differences(
     A column that one side lacks is a difference, and so is a bar that one side lacks.
     """
     leaks, count = [], 0
+    ranges: dict[tuple[int, int], tuple[int, int, int] | None] = {}  # many columns share their times
     for name in {**expected, **found}:
         if name not in found or name not in expected:
             leaks.append(Leak(check, name, cut, cut, name in found, name in expected))
             continue
         one, other = found[name], expected[name]
-        rows, others = _known(one, since_ts, cut_ts), _known(other, since_ts, cut_ts)
-        count += rows[1] - rows[0]
-        if not np.array_equal(one.ts_event[slice(*rows)], other.ts_event[slice(*others)]):
-            leaks.append(Leak(check, name, cut, cut, rows[1] - rows[0], others[1] - others[0]))
+        key = (id(one.ts_event), id(other.ts_event))
+        if key not in ranges:
+            ranges[key] = _common(one.ts_event, other.ts_event, since_ts, cut_ts)
+        rows = ranges[key]
+        if rows is None:
+            leaks.append(Leak(check, name, cut, cut, "other bars", "the same bars"))
             continue
-        at = _first(one.values[slice(*rows)], other.values[slice(*others)])
+        first, others, size = rows
+        count += size
+        at = _first(one.values[first : first + size], other.values[others : others + size])
         if at is not None:
             leaks.append(
-                Leak(check, name, cut, others[0] + at, _plain(one.values[rows[0] + at]),
-                     _plain(other.values[others[0] + at]))
-            )  # fmt: skip
+                Leak(
+                    check,
+                    name,
+                    cut,
+                    others + at,
+                    _plain(one.values[first + at]),
+                    _plain(other.values[others + at]),
+                )
+            )
     return leaks, count
 
 
-def _known(column: Column, since_ts: int, cut_ts: int) -> tuple[int, int]:
-    """Return the rows whose values were known in [since, cut]."""
-    first = int(np.searchsorted(column.ts_event, since_ts, side="left"))
-    return first, int(np.searchsorted(column.ts_event, cut_ts, side="right"))
+def _common(one: Times, other: Times, since_ts: int, cut_ts: int) -> tuple[int, int, int] | None:
+    """Return where [since, cut] begins on both sides and how many bars it has; None if the bars differ."""
+    first, others = (int(np.searchsorted(times, since_ts, side="left")) for times in (one, other))
+    last, others_last = (int(np.searchsorted(times, cut_ts, side="right")) for times in (one, other))
+    if not np.array_equal(one[first:last], other[others:others_last]):
+        return None
+    return first, others, last - first
 
 
 def _first(one: Any, other: Any) -> int | None:

@@ -44,4 +44,5 @@ def with_other_future(frame: Frame, row: int, seed: int) -> Frame:
 
 def since(frame: Frame, row: int) -> Frame:
     """Return a history that begins at a bar; settlements from before it are known all the same."""
-    return replace(frame, **{name: getattr(frame, name)[row:] for name in COLUMNS}, _higher={})
+    columns = {name: getattr(frame, name)[row:] for name in COLUMNS}
+    return replace(frame, **columns, token=object(), _higher={})
