@@ -45,7 +45,7 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:",
 }
 
-_DECISION_PARAMETERS = f"limit 1..{MAX_DECISIONS}, before in ns, strategy, instrument, reason"
+_DECISION_PARAMETERS = f"limit 1..{MAX_DECISIONS}, before in ns, one of strategy, instrument, reason"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -289,6 +289,8 @@ def _decision_query(request: web.Request) -> DecisionQuery | str:
         return f"limit was {limit[:20]!r}"
     if before and not (before.isascii() and before.isdigit() and len(before) <= 19):
         return f"before was {before[:30]!r}"
+    if sum(bool(given.get(name)) for name in ("strategy", "instrument", "reason")) > 1:
+        return "more than one of strategy, instrument and reason"
     return DecisionQuery(
         int(limit),
         int(before) if before else None,

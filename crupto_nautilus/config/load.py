@@ -44,7 +44,8 @@ FILES: Mapping[str, type[BaseModel]] = MappingProxyType(
 # Settings that name a run or its surroundings; two runs that differ only here decide alike.
 # The file of challengers is hashed by what it says, as part of the enable map.
 _NOT_HASHED = {
-    *("run_id", "prometheus_port", "db_url", "bingx_api_key", "bingx_api_secret", "challenger_config"),
+    *("run_id", "prometheus_port", "retention_days", "db_url"),
+    *("bingx_api_key", "bingx_api_secret", "challenger_config"),
 }
 
 

@@ -42,6 +42,7 @@ class RuntimeSettings(BaseModel):
     run_id: str | None = None
     virtual: VirtualTrading = VirtualTrading()
     prometheus_port: int = 9108  # 0: no server
+    retention_days: float = 30.0  # raw rows of ended runs stay so long in the journal; 0: for ever
     challenger_config: Path | None = None
     db_url: SecretStr | None = None  # may hold a password
     bingx_api_key: SecretStr | None = None
@@ -83,6 +84,16 @@ def _port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
         raise _Bad("a port 0..65535 (0: no server)")
     return int(text)
+
+
+def _days(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 36_500:
+        raise _Bad("days, 0..36500 (0: rows are kept for ever)")
+    return value
 
 
 def _run_id(text: str) -> str:
@@ -130,6 +141,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "VIRTUAL_ASSET": ("virtual.asset", _asset),
     "VIRTUAL_EQUITY": ("virtual.equity", _equity),
     "PROMETHEUS_PORT": ("prometheus_port", _port),
+    "CRUPTO_RETENTION_DAYS": ("retention_days", _days),
     "CHALLENGER_CONFIG": ("challenger_config", _file),
     "CRUPTO_DB_URL": ("db_url", _url),
     "BINGX_API_KEY": ("bingx_api_key", _key),

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import BigInteger, Boolean, Connection, Double, Table, Text, delete, func, select, text
 
 from crupto_nautilus.errors import EnvironmentProblem, UsageError
-from crupto_nautilus.journal.journal import Journal
+from crupto_nautilus.journal.journal import Journal, RunRecord
 from crupto_nautilus.journal.schema import HISTORY, POSITIONS, RUNS, STATE
 from risk.vocabulary import DAY_NS
 
@@ -52,6 +52,13 @@ class Pruned:
     kept_open: tuple[str, ...]
 
 
+def wall_end_ns(run: RunRecord) -> int | None:
+    """Return when a run ended by wall time; desk time of a replay lies years back and says nothing."""
+    if run.end_ns is None:
+        return None
+    return int(run.record.get("wall_end_ns") or run.end_ns)
+
+
 def info(journal: Journal) -> JournalInfo:
     """Return schema version, size and row counts of a journal."""
     version = journal.version()
@@ -73,7 +80,12 @@ def info(journal: Journal) -> JournalInfo:
 
 
 def prune(
-    journal: Journal, now_ns: int, keep_runs: int = 5, keep_days: float = 7.0, dry_run: bool = False
+    journal: Journal,
+    now_ns: int,
+    keep_runs: int = 5,
+    keep_days: float = 7.0,
+    dry_run: bool = False,
+    compact: bool = True,
 ) -> Pruned:
     """Remove ended runs that are older than `keep_days` and not among the newest `keep_runs`.
 
@@ -87,6 +99,8 @@ def prune(
         Runs that ended within that many days stay, however many.
     dry_run : bool
         Only tell what would go.
+    compact : bool
+        Give the space back to the disk; it locks the database while it works.
     """
     if keep_runs < 0 or keep_days < 0:
         raise UsageError(
@@ -96,7 +110,7 @@ def prune(
         )
     oldest_ns = now_ns - int(keep_days * DAY_NS)
     older = journal.runs()[keep_runs:]
-    gone = tuple(run.run_id for run in older if run.end_ns is not None and run.end_ns < oldest_ns)
+    gone = tuple(run.run_id for run in older if (ended := wall_end_ns(run)) is not None and ended < oldest_ns)
     kept_open = tuple(run.run_id for run in older if run.end_ns is None)
     rows = 0
     with journal.writing() as connection:
@@ -108,7 +122,7 @@ def prune(
                     rows += connection.execute(delete(table).where(table.c.run_id == run_id)).rowcount
             if not dry_run:
                 connection.execute(delete(RUNS).where(RUNS.c.run_id == run_id))
-    if gone and not dry_run:
+    if gone and not dry_run and compact:
         journal.compact()
     return Pruned(gone, rows, kept_open)
 
@@ -157,6 +171,11 @@ def archive(journal: Journal, run_id: str, folder: Path) -> Path:
     return target
 
 
+def arrow_schema(table: Table) -> pa.Schema:
+    """Return the Parquet schema of a journal table."""
+    return pa.schema([pa.field(column.name, _ARROW[type(column.type)]) for column in table.columns])
+
+
 def _count(connection: Connection, table: Table, run_id: str | None = None) -> int:
     query = select(func.count()).select_from(table)
     if run_id is not None:
@@ -165,7 +184,7 @@ def _count(connection: Connection, table: Table, run_id: str | None = None) -> i
 
 
 def _export(journal: Journal, table: Table, run_id: str, path: Path) -> None:
-    schema = pa.schema([pa.field(column.name, _ARROW[type(column.type)]) for column in table.columns])
+    schema = arrow_schema(table)
     order = table.c.id if "id" in table.c else table.c.run_id
     query = select(table).where(table.c.run_id == run_id).order_by(order)
     with journal.reading() as connection, pq.ParquetWriter(path, schema, compression="zstd") as writer:

@@ -68,6 +68,8 @@ def test_empty_variable_counts_as_not_set() -> None:
         ("PROMETHEUS_PORT", "65536"),
         ("PROMETHEUS_PORT", "-1"),
         ("PROMETHEUS_PORT", "90.5"),
+        ("CRUPTO_RETENTION_DAYS", "-1"),
+        ("CRUPTO_RETENTION_DAYS", "a week"),
         ("RUN_ID", "../escape"),
         ("RUN_ID", ".hidden"),
         ("RUN_ID", "x" * 65),
