@@ -100,4 +100,9 @@ class BrainActor(DeskAgent):
 
     def saved_state(self) -> dict[str, Any]:
         """Return what must survive a restart."""
-        return {"governor": self.governor.state()}
+        return {"governor": self.governor.state(), "errors": list(self._errors)}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over what `saved_state` returned."""
+        self.governor.load(state["governor"])
+        self._errors = deque(int(ts) for ts in state["errors"])

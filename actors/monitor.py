@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from actors.agent import DeskAgent
-from actors.sinks import JournalSink, Recorder, TelemetrySink
+from actors.keeping import JournalBatch
+from actors.sinks import JournalSink, Kept, Recorder, TelemetrySink
 from actors.toolbox import ToolFailure
 from risk.engine import RiskDesk
 from risk.vocabulary import (
@@ -56,16 +57,11 @@ class MonitorActor(DeskAgent):
         collect_state: Callable[[], dict[str, Any]] | None = None,
     ) -> MonitorActor:
         """Hand over the books to sample, the recorder, and (for paper runs) journal and state."""
-        self._desk, self._recorder, self._journal, self._collect = (
-            risk_desk,
-            recorder,
-            journal,
-            collect_state,
-        )
+        self._desk, self._recorder = risk_desk, recorder
+        self.batch = JournalBatch(journal, collect_state)
         self.counters: Counter[str] = Counter()
         self._regimes: dict[str, RegimeLabel] = {}
         self._state = DeskState(0, DeskMode.ACTIVE)
-        self._batch: list[object] = []
         self._sampled_ns = 0
         self._exported_ns = 0
         self._telemetry: TelemetrySink | None = None
@@ -79,14 +75,9 @@ class MonitorActor(DeskAgent):
         """Subscribe to the whole desk, after everyone else."""
         low = bus.MONITOR_PRIORITY
         self.hear(bus.INSTANT, self.on_instant, low)
-        for topic in (
-            bus.signal("*"),
-            bus.order("*"),
-            bus.protection("*"),
-            bus.trade("*"),
-            bus.FUNDING_PAID,
-            bus.SAFE_MODE,
-        ):
+        for spoken in (bus.signal, bus.order, bus.protection, bus.trade):
+            self.hear(spoken("*"), self.on_message, low)
+        for topic in (bus.FUNDING_PAID, bus.SAFE_MODE):
             self.hear(topic, self.on_message, low)
         self.hear(bus.ALARM, self.on_alarm, low)
         self.hear(bus.call("*"), self.on_call, low)
@@ -104,13 +95,14 @@ class MonitorActor(DeskAgent):
     @guarded
     def on_stop(self) -> None:
         """Sample the books a last time: funding or a move after the last snapshot belongs to the record."""
-        now = self.desk_clock.now_ns
-        self._sample(now, "close")
-        self.on_settled(now)
+        self.batch.leave_unfinished()
+        self._sample(self.desk_clock.now_ns, "close")
+        self.batch.settle()
 
     @guarded
     def on_instant(self, instant: Instant) -> None:
         """Sample the books at intervals."""
+        self.batch.settled = False
         if instant.warm_only or instant.ts_event - self._sampled_ns < SNAPSHOT_INTERVAL_NS:
             return
         self._sampled_ns = instant.ts_event
@@ -130,9 +122,8 @@ class MonitorActor(DeskAgent):
             self._telemetry.on_equity(point)
 
     def _keep(self, message: object) -> None:
-        self._recorder.add(message)
-        if self._journal is not None:
-            self._batch.append(message)
+        if not self.batch.muted:
+            self.batch.keep(Kept(message, self._recorder.add(message)))
 
     @guarded
     def on_message(self, message: Signal | OrderEvent | Protection | Trade | FundingPaid | SafeMode) -> None:
@@ -150,8 +141,8 @@ class MonitorActor(DeskAgent):
     def on_call(self, call: ToolCall) -> None:
         """Record a tool call; quiet ones are only in the toolbox's counts."""
         self.counters[f"ToolCall.{call.state}"] += 1
-        if self._journal is not None:
-            self._batch.append(call)
+        if not self.batch.muted:
+            self.batch.keep(Kept(call))
 
     @guarded
     def on_fill(self, fill: Fill) -> None:
@@ -167,16 +158,15 @@ class MonitorActor(DeskAgent):
         self.counters[outcome] += 1
         label = self._regimes.get(decision.signal.instrument, RegimeLabel.UNKNOWN)
         snapshot = self._desk.snapshot() if isinstance(decision, Approved) else None
-        self._recorder.add_decision(decision, regime=label, desk_mode=self._state.mode, snapshot=snapshot)
-        if self._journal is not None:
-            self._batch.append(decision)
+        mode = self._state.mode
+        seq = self._recorder.add_decision(decision, regime=label, desk_mode=mode, snapshot=snapshot)
+        self.batch.keep(Kept(decision, seq, label, mode, snapshot))
 
     @guarded
     def on_entry_done(self, entry: EntryDone) -> None:
         """Record the end of an entry with the book after it."""
-        self._recorder.add_entry(entry, self._desk.snapshot())
-        if self._journal is not None:
-            self._batch.append(entry)
+        snapshot = self._desk.snapshot()
+        self.batch.keep(Kept(entry, self._recorder.add_entry(entry, snapshot), snapshot=snapshot))
 
     @guarded
     def on_regime(self, regime: Regime) -> None:
@@ -194,7 +184,17 @@ class MonitorActor(DeskAgent):
     @guarded
     def on_settled(self, ts: int) -> None:
         """Hand what happened since the last settled instant to the journal, with the state after it."""
-        if self._journal is None or not self._batch:
-            return
-        batch, self._batch = self._batch, []
-        self._journal.put(ts, batch, self._collect() if self._collect is not None else None)
+        if (trouble := self.batch.trouble()) is not None:
+            detail = trouble or "the journal is written again"
+            self.publish_message(bus.ALARM, Alarm(ts, "journal", "journal", detail))
+        self.batch.settle(ts)
+
+    def saved_state(self) -> dict[str, Any]:
+        """Return what must survive a restart."""
+        return {"counters": dict(self.counters), "last_ns": [self._sampled_ns, self._exported_ns]}
+
+    def load_state(self, state: dict[str, Any], desk: DeskState) -> None:
+        """Take over what `saved_state` returned, and the desk state in force."""
+        self.counters = Counter(state["counters"])
+        self._sampled_ns, self._exported_ns = state["last_ns"]
+        self._state = desk

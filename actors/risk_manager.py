@@ -157,5 +157,10 @@ class RiskManagerActor(DeskAgent):
             self.publish_message(bus.SAFE_MODE, change)
 
     def saved_state(self) -> dict[str, Any]:
-        """Return what must survive a restart."""
-        return self.risk_desk.state()
+        """Return what must survive a restart; mandates come back from the selection."""
+        return {"desk": self.risk_desk.state(), "alarmed": list(self._alarmed)}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over what `saved_state` returned."""
+        self.risk_desk.load(state["desk"])
+        self._alarmed = list(state["alarmed"])

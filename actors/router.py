@@ -13,7 +13,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from actors.agent import DeskAgent
-from catalog.feed import CLOSE, END, MARK_TYPE, NOTICE, OPEN, bar_type, feed_client
+from actors.merging import merged, silent_instruments
+from catalog.feed import (
+    CALL,
+    CLOSE,
+    END,
+    MARK_TYPE,
+    NOTICE,
+    OPEN,
+    RESTORE,
+    RESTORED,
+    bar_type,
+    feed_client,
+)
 from catalog.timeframes import TimeframeBuilder
 from risk.vocabulary import MINUTE_NS, Alarm, Bar, Instant
 from strategies import bus
@@ -33,6 +45,8 @@ class RouterActor(DeskAgent):
         seed: Mapping[str, list[Bar]] | None = None,
         start_ns: int = 0,
         on_phase: Callable[[int], None] | None = None,
+        catch_up: Iterable[Instant] = (),
+        restore: Callable[[], None] | None = None,
     ) -> RouterActor:
         """Hand over the finest timeframe of each instrument, the timeframes wanted, and the warm-up.
 
@@ -40,6 +54,8 @@ class RouterActor(DeskAgent):
         smaller buckets among them that closed before the start belong to the warm-up and are not published.
         `on_phase` makes the router one of a live node: it subscribes to the fine bars, so that the venue gets
         them, tells after each mark that it was handled, and ends the node at the end of the feed.
+        `catch_up` are the instants of a resumed run until its last checkpoint: they warm up as the rest did,
+        bucket by bucket, before `restore` loads the state after them.
         """
         self._fine_bars = [bar_type(name, minutes) for name, minutes in sorted(base_minutes.items())]
         self._on_phase = on_phase
@@ -50,6 +66,7 @@ class RouterActor(DeskAgent):
         self._push = {builder.instrument: builder.push for builder in self._builders}
         self._venue = min(base_minutes).rpartition(".")[2]
         self._warm_up, self._seed, self._start_ns = warm_up, seed or {}, start_ns
+        self._catch_up, self._restore = catch_up, restore
         targets = [m for builder in self._builders for m in builder.targets]
         self._step_ns = min(targets, default=0) * MINUTE_NS
         self._next_close_ns = 0
@@ -82,12 +99,29 @@ class RouterActor(DeskAgent):
             self._publish(mark.instant)
         elif mark.phase == END:
             self._settle()
-        elif mark.phase == NOTICE:
-            self.publish_message(bus.ALARM, mark.alarm)
+        else:
+            self._between_instants(mark)
         if self._on_phase is not None:
             self._on_phase(mark.phase)
             if mark.phase == END:
                 self.shutdown_system("the feed has ended")
+
+    def _between_instants(self, mark: Any) -> None:
+        if mark.phase == NOTICE:
+            self.publish_message(bus.ALARM, mark.alarm)
+        elif mark.phase == CALL:
+            self._settle()  # what the call changes belongs to a checkpoint of its own
+            mark.call()
+        elif mark.phase == RESTORE:
+            self._warm()
+            for instant in self._catch_up:
+                self.desk_clock.now_ns = instant.ts_event
+                self._publish(instant._replace(warm_only=True))
+            self._catch_up = ()
+            if self._restore is not None:
+                self._restore()
+        elif mark.phase == RESTORED:
+            self.publish_message(bus.RESTORED, self.last_ts)
 
     def _settle(self) -> None:
         """Everything of the previous instant has been executed; nothing may still be in flight."""
@@ -126,7 +160,7 @@ class RouterActor(DeskAgent):
                 self._push[bar.instrument](bar)
         instant = fine
         if self._step_ns and (ts >= self._next_close_ns or self._waiting):
-            silent = _silent(fine) if fine.late else frozenset()
+            silent = silent_instruments(fine) if fine.late else frozenset()
             built = [
                 bar
                 for builder in self._builders
@@ -136,7 +170,7 @@ class RouterActor(DeskAgent):
             self._next_close_ns = ts - ts % self._step_ns + self._step_ns
             self._waiting = bool(silent)
             if built:
-                instant = fine._replace(bars=_merge(fine.bars, built))
+                instant = fine._replace(bars=merged(fine.bars, built))
         self.first_ts = self.first_ts or ts
         self.last_ts = ts
         self.instants += 1
@@ -146,26 +180,3 @@ class RouterActor(DeskAgent):
 def _waits_for_its_entry(order: Any) -> bool:
     """Whether a stop is with the venue already, to be activated when the entry it is attached to fills."""
     return order.parent_order_id is not None and not order.is_open
-
-
-def _silent(fine: Instant) -> frozenset[str]:
-    """Return the instruments whose bar of this moment is not there."""
-    here = {bar.instrument for bars in fine.bars.values() for bar in bars if bar.ts_event == fine.ts_event}
-    return frozenset(name for name in fine.late if name not in here)
-
-
-def _merge(fine: Mapping[int, tuple[Bar, ...]], built: list[Bar]) -> dict[int, tuple[Bar, ...]]:
-    """Return all bars by timeframe, slowest first, ordered by time and instrument id."""
-    grouped: dict[int, list[Bar]] = {}
-    for bar in built:
-        grouped.setdefault(bar.minutes, []).append(bar)
-    for minutes, bars in fine.items():
-        if minutes in grouped:
-            grouped[minutes] = sorted([*grouped[minutes], *bars], key=_by_time_and_name)
-        else:
-            grouped[minutes] = list(bars)
-    return {minutes: tuple(grouped[minutes]) for minutes in sorted(grouped, reverse=True)}
-
-
-def _by_time_and_name(bar: Bar) -> tuple[int, str]:
-    return bar.ts_event, bar.instrument

@@ -8,7 +8,17 @@ from typing import Any, ClassVar
 from actors.agent import DeskAgent
 from actors.selection_rules import CooldownBook, Key, ScoreBook
 from actors.toolbox import ToolFailure
-from risk.vocabulary import Fill, Instant, Mandate, MandateRow, Regime, RegimeLabel, Role, Trade
+from risk.vocabulary import (
+    Fill,
+    Instant,
+    Mandate,
+    MandateRow,
+    RefusalReason,
+    Regime,
+    RegimeLabel,
+    Role,
+    Trade,
+)
 from strategies import bus
 from strategies.guarded import guarded
 from strategies.registry import StrategySpec
@@ -133,4 +143,45 @@ class SelectionActor(DeskAgent):
             "cooldowns": self.cooldowns.state(),
             "scores": self.scores.state(),
             "entered": sorted(self._entered),
+            "last_scores": [[*key, score] for key, score in self._scores.items()],
+            "rows": {name: [_row_state(row) for row in rows.values()] for name, rows in self._rows.items()},
+            "announced": self._announced,
         }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over what `saved_state` returned and say the mandates in force again."""
+        self.cooldowns.load(state["cooldowns"])
+        self.scores.load(state["scores"])
+        self._entered = set(state["entered"])
+        self._scores = {(strategy, name): score for strategy, name, score in state["last_scores"]}
+        self._announced = bool(state["announced"])
+        for name, rows in state["rows"].items():
+            loaded = [_row(values) for values in rows]
+            self._rows[name] = {row.strategy: row for row in loaded}
+            if loaded:
+                mandate = Mandate(self.desk_clock.now_ns, name, self._regimes[name], tuple(loaded))
+                self.publish_message(bus.mandate(name), mandate)
+
+
+def _row_state(row: MandateRow) -> dict[str, Any]:
+    return {
+        "strategy": row.strategy,
+        "allowed": row.allowed,
+        "sides": list(row.sides),
+        "reason": None if row.reason is None else row.reason.value,
+        "detail": row.detail,
+        "score": row.score,
+        "rested_until_ns": row.rested_until_ns,
+        "cooldown_until_ns": row.cooldown_until_ns,
+    }
+
+
+def _row(values: dict[str, Any]) -> MandateRow:
+    reason = values["reason"]
+    return MandateRow(
+        **{
+            **values,
+            "sides": tuple(values["sides"]),
+            "reason": None if reason is None else RefusalReason(reason),
+        }
+    )

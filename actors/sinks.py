@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from risk.vocabulary import Approved, EntryDone, EquityPoint, Refused
 
 
-class Recorder(Protocol):
-    """Where messages are collected (the run folder's recording)."""
+class Kept(NamedTuple):
+    """A message on its way to the journal, with what its row in the run folder says beside it.
 
-    def add(self, message: object) -> None:
+    `seq` is the order over all tables (0: none); `regime`, `desk_mode` and `snapshot` stand around an answer
+    or the end of an entry.
+    """
+
+    message: object
+    seq: int = 0
+    regime: str | None = None
+    desk_mode: str | None = None
+    snapshot: Mapping[str, float] | None = None
+
+
+class Recorder(Protocol):
+    """Where messages are collected (the run folder's recording); each `add` returns the row's number."""
+
+    def add(self, message: object) -> int:
         """Append a message."""
 
     def add_decision(
@@ -21,17 +35,28 @@ class Recorder(Protocol):
         regime: str,
         desk_mode: str,
         snapshot: Mapping[str, float] | None = None,
-    ) -> None:
+    ) -> int:
         """Append an answer with the book around it."""
 
-    def add_entry(self, entry: EntryDone, snapshot: Mapping[str, float] | None = None) -> None:
+    def add_entry(self, entry: EntryDone, snapshot: Mapping[str, float] | None = None) -> int:
         """Append an entry that is over."""
 
 
 class JournalSink(Protocol):
     """Where settled batches go; `put` never waits."""
 
-    def put(self, ts: int, messages: list[object], state: dict[str, Any] | None) -> bool:
+    wants_state: bool
+    """Whether a batch comes with the state after it (a paper run: it may have to go on from there)."""
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be stored at present; empty while all is well."""
+
+    @property
+    def pause(self) -> str:
+        """Why entries must wait (too much is not stored yet); empty while they need not."""
+
+    def put(self, ts: int, messages: Sequence[Kept], state: dict[str, Any] | None) -> bool:
         """Take a batch; False when the backlog is full."""
 
 

@@ -32,7 +32,7 @@ from nautilus_trader.model import (
     Venue,
 )
 
-from risk.costs import SLIPPAGE_TAG
+from risk.costs import RESTORE_TAG, SLIPPAGE_TAG
 from risk.liquidation import TAKEOVER_TAG, Takeover, takeover_of
 from risk.vocabulary import InstrumentRules
 
@@ -68,6 +68,8 @@ class DeskFeeModel(FeeModel):
         fees = self._fees.get(str(instrument.id))
         if fees is None:
             return Money(0.0, USDT)
+        if order.tags and RESTORE_TAG in order.tags:
+            return Money(0.0, USDT)  # the position was paid for when it was opened
         quantity, price = fill_quantity.as_double(), fill_px.as_double()
         maker = order.liquidity_side == LiquiditySide.MAKER or (
             order.liquidity_side == LiquiditySide.NO_LIQUIDITY_SIDE and order.order_type == OrderType.LIMIT

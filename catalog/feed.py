@@ -10,7 +10,7 @@ and ledger settle the same amount; funding carries its own interval boundary, ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -35,6 +35,9 @@ OPEN: Final = 0
 CLOSE: Final = 1
 END: Final = 2
 NOTICE: Final = 3  # something the desk's record must know of the feed; no moment of the market
+RESTORE: Final = 4  # before the first instant of a resumed run: load the state, open again what was held
+RESTORED: Final = 5  # the venue has done what RESTORE asked for
+CALL: Final = 6  # between two instants: call something on the node's thread
 
 MARK_TYPE: Final = DataType("InstantMark")
 
@@ -43,14 +46,20 @@ _FUNDING_INTERVALS_MINUTES = (480, 240, 120, 60, 1)
 
 
 class InstantMark:
-    """Custom data of the engine: the beginning or the end of an instant, or a notice of the feed."""
+    """Custom data of the engine: the beginning or the end of an instant, or what stands between two."""
 
-    __slots__ = ("alarm", "instant", "phase", "ts_event", "ts_init")
+    __slots__ = ("alarm", "call", "instant", "phase", "ts_event", "ts_init")
 
     def __init__(
-        self, ts_event: int, phase: int, instant: Instant | None = None, alarm: Alarm | None = None
+        self,
+        ts_event: int,
+        phase: int,
+        instant: Instant | None = None,
+        alarm: Alarm | None = None,
+        call: Callable[[], None] | None = None,
     ) -> None:
         self.ts_event = ts_event
+        self.call = call
         # The engine settles funding when its time moves past the settlement: the desk decides after that.
         self.ts_init = ts_event + 1 if phase == CLOSE and instant and instant.funding else ts_event
         self.phase = phase
@@ -71,6 +80,11 @@ def mark(ts: int, phase: int, instant: Instant | None = None) -> CustomData:
 def notice(alarm: Alarm) -> CustomData:
     """Return an alarm of the feed as engine data: the router puts it on the desk's bus."""
     return CustomData(MARK_TYPE, InstantMark(alarm.ts_event, NOTICE, alarm=alarm))
+
+
+def call_mark(ts: int, call: Callable[[], None]) -> CustomData:
+    """Return the mark that has the router call something between two instants."""
+    return CustomData(MARK_TYPE, InstantMark(ts, CALL, call=call))
 
 
 def bar_type(instrument: str, minutes: int) -> BarType:

@@ -10,6 +10,9 @@ from risk.settings import RiskSettings
 from risk.vocabulary import CostEstimate, EntryStyle, InstrumentRules
 
 # Tag of an order that announces its priced slippage in basis points; the simulated venue charges it.
+RESTORE_TAG = "restore"
+"""Tag of the order that opens a position again after a restart: the simulated venue charges it nothing."""
+
 SLIPPAGE_TAG = "slip_bps="
 
 

@@ -13,6 +13,7 @@ INSTANT: Final = "desk.instant"
 SETTLED: Final = (
     "desk.settled"  # published at the OPEN of the next instant: everything before it has been executed
 )
+RESTORED: Final = "desk.restored"  # a resumed run has opened again what it held
 STATE: Final = "desk.state"
 PLAN: Final = "desk.plan"
 SAFE_MODE: Final = "desk.safe_mode"

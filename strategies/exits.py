@@ -223,6 +223,12 @@ class ExitMachine:
         self.close_failures += 1
         return self._close_again() if self.close_failures <= MAX_CLOSE_FAILURES else []
 
+    def close_lost(self) -> list[ExitAction]:
+        """Want the closing order again that was under way when the desk stopped."""
+        if not self.closing or self.left <= _DUST or self.close_failures > MAX_CLOSE_FAILURES:
+            return []
+        return self._close_again()
+
     def _close_again(self) -> list[ExitAction]:
         reason, self.closing = self.closing or "exit", ""
         return self.close(reason)

@@ -39,6 +39,9 @@ from strategies.slot import OrderRecord, Slot
 
 _MODIFIABLE_DIFFERENCE = 1e-12
 
+FOREIGN_CHANGE = "foreign_change"
+"""Kind of the alarm, and exit reason, of what happened at the venue without the desk."""
+
 SlippageOf = Callable[[str, float], float]
 
 
@@ -84,37 +87,16 @@ class OrderDesk(Strategy):
     ) -> OrderRecord:
         """Submit a market order; anything but an entry is reduce-only."""
         record = self._record(slot, role, side, quantity, 0.0, "market", reason)
-        i = slot.signal.instrument
-        tags = [f"{SLIPPAGE_TAG}{slippage_bps:.6g}"]
+        record.tags = (f"{SLIPPAGE_TAG}{slippage_bps:.6g}",)
         if record.reduce_only:
-            tags.append(self._takeover_tag(record, slot.exits.average_price))
-        order = self.order_factory.market(
-            self._instrument_ids[i],
-            _engine_side(side),
-            self._quantity(i, quantity),
-            reduce_only=record.reduce_only,
-            tags=tags,
-            client_order_id=record.venue_id,
-        )
-        self._submit(record, order)
+            record.tags += (self._takeover_tag(record, slot.exits.average_price),)
+        self._submit(record)
         return record
 
-    def send_limit(
-        self, slot: Slot, role: Role, side: int, quantity: float, price: float, post_only: bool
-    ) -> OrderRecord:
-        """Submit a limit order; anything but an entry is reduce-only."""
+    def send_limit(self, slot: Slot, role: Role, side: int, quantity: float, price: float) -> OrderRecord:
+        """Submit a limit order: a post-only entry, or a reduce-only target."""
         record = self._record(slot, role, side, quantity, price, "limit", "")
-        i = slot.signal.instrument
-        order = self.order_factory.limit(
-            self._instrument_ids[i],
-            _engine_side(side),
-            self._quantity(i, quantity),
-            price=self._price(i, price),
-            post_only=post_only,
-            reduce_only=record.reduce_only,
-            client_order_id=record.venue_id,
-        )
-        self._submit(record, order)
+        self._submit(record)
         return record
 
     def send_protected_entry(
@@ -129,26 +111,32 @@ class OrderDesk(Strategy):
         entry = self._record(slot, Role.ENTRY, side, quantity, price, "limit", "")
         stop = self._record(slot, Role.STOP, -side, quantity, stop_price, "stop_market", "")
         slot.stop = stop
+        stop.tags = (self._slippage_tag(i, quantity * stop_price), self._takeover_tag(stop, price))
+        for record in (entry, stop):
+            self._publish_order(record, "submit", record.quantity, record.price)
+        self.submit_protected_entry(entry, stop)
+        return entry
+
+    def submit_protected_entry(self, entry: OrderRecord, stop: OrderRecord) -> None:
+        """Hand a resting entry and the stop attached to it to the engine."""
+        i, side = entry.slot.signal.instrument, entry.side
         list_id = OrderListId(f"L-{entry.order_id}")
         now, trader = self.clock.timestamp_ns(), self.trader_id
         if trader is None:
             raise RuntimeError("an order was sent before the strategy was added to a trader")
         entry_order = LimitOrder(
             trader, self.strategy_id, self._instrument_ids[i], entry.venue_id, _engine_side(side),
-            self._quantity(i, quantity), self._price(i, price), TimeInForce.GTC, True, False, False,
-            UUID4(), now, contingency_type=ContingencyType.OTO, order_list_id=list_id,
+            self._quantity(i, entry.quantity), self._price(i, entry.price), TimeInForce.GTC, True, False,
+            False, UUID4(), now, contingency_type=ContingencyType.OTO, order_list_id=list_id,
             linked_order_ids=[stop.venue_id],
         )  # fmt: skip
         stop_order = StopMarketOrder(
             trader, self.strategy_id, self._instrument_ids[i], stop.venue_id, _engine_side(-side),
-            self._quantity(i, quantity), self._price(i, stop_price), TriggerType.LAST_PRICE, TimeInForce.GTC,
-            True, False, UUID4(), now, order_list_id=list_id, parent_order_id=entry.venue_id,
-            tags=[self._slippage_tag(i, quantity * stop_price), self._takeover_tag(stop, price)],
+            self._quantity(i, stop.quantity), self._price(i, stop.price), TriggerType.LAST_PRICE,
+            TimeInForce.GTC, True, False, UUID4(), now, order_list_id=list_id,
+            parent_order_id=entry.venue_id, tags=list(stop.tags),
         )  # fmt: skip
-        for record in (entry, stop):
-            self._publish_order(record, "submit", record.quantity, record.price)
         self.submit_order_list([entry_order, stop_order])
-        return entry
 
     def sync_stop(self, slot: Slot) -> None:
         """Make the working stop equal to the wanted one: place it, or modify it once it can be modified."""
@@ -161,20 +149,11 @@ class OrderDesk(Strategy):
             slot.stop = record
             # A tag cannot change: while slices are still to come the stop is priced for all of them.
             whole = quantity if slot.entry_reported else max(quantity, sum(slot.entry.children))
-            order = self.order_factory.stop_market(
-                self._instrument_ids[i],
-                _engine_side(record.side),
-                self._quantity(i, quantity),
-                trigger_price=self._price(i, price),
-                trigger_type=TriggerType.LAST_PRICE,
-                reduce_only=True,
-                tags=[
-                    self._slippage_tag(i, whole * price),
-                    self._takeover_tag(record, slot.exits.average_price),
-                ],
-                client_order_id=record.venue_id,
+            record.tags = (
+                self._slippage_tag(i, whole * price),
+                self._takeover_tag(record, slot.exits.average_price),
             )
-            self._submit(record, order)
+            self._submit(record)
             return
         same = (
             abs(stop.quantity - quantity) < _MODIFIABLE_DIFFERENCE
@@ -220,9 +199,36 @@ class OrderDesk(Strategy):
         self._records[order_id] = record
         return record
 
-    def _submit(self, record: OrderRecord, order: Any) -> None:
+    def _submit(self, record: OrderRecord) -> None:
         self._publish_order(record, "submit", record.quantity, record.price)
-        self.submit_order(order)
+        self.submit_order(self.engine_order(record, record.quantity))
+
+    def engine_order(self, record: OrderRecord, quantity: float) -> Any:
+        """Return the engine's order of a record; anything but an entry is reduce-only."""
+        i = record.slot.signal.instrument
+        who = (self._instrument_ids[i], _engine_side(record.side), self._quantity(i, quantity))
+        factory, tags = self.order_factory, list(record.tags)
+        if record.order_type == "market":
+            return factory.market(
+                *who, reduce_only=record.reduce_only, tags=tags, client_order_id=record.venue_id
+            )
+        price = self._price(i, record.price)
+        if record.order_type == "limit":
+            return factory.limit(
+                *who,
+                price=price,
+                post_only=record.role is Role.ENTRY,
+                reduce_only=record.reduce_only,
+                client_order_id=record.venue_id,
+            )
+        return factory.stop_market(
+            *who,
+            trigger_price=price,
+            trigger_type=TriggerType.LAST_PRICE,
+            reduce_only=True,
+            tags=tags,
+            client_order_id=record.venue_id,
+        )
 
     # --- hearing -------------------------------------------------------------------------------------------
 
@@ -295,6 +301,20 @@ class OrderDesk(Strategy):
         )
         alarm = Alarm(self.desk_clock.now_ns, LIQUIDATION, signal.trace_id, detail)
         self.publish_message(bus.ALARM, alarm)
+
+    def tell_foreign_end(self, record: OrderRecord, action: str) -> None:
+        """Alarm when an order ended that nobody here cancelled, while its position or entry goes on.
+
+        The venue itself drops exits of a closed position and the stop of an entry that did not fill.
+        """
+        slot, signal = record.slot, record.slot.signal
+        ours = record.cancelling or (record.role is not Role.ENTRY and slot.exits.left <= 0.0)
+        if ours or action not in ("canceled", "expired"):
+            return
+        detail = f"{record.role} order {record.order_id} of {signal.trace_id} was {action} without the desk"
+        self.publish_message(
+            bus.ALARM, Alarm(self.desk_clock.now_ns, FOREIGN_CHANGE, signal.instrument, detail)
+        )
 
     def publish_outcome(self, record: OrderRecord, action: str, reason: str = "") -> None:
         """Publish what the venue or the engine said about an order."""

@@ -28,8 +28,8 @@ from strategies import bus
 from strategies.entry import EntryAction, EntryMachine, SendEntry
 from strategies.exits import CloseAll, ExitAction, ExitMachine, PlaceTarget, SetStop
 from strategies.guarded import guarded
-from strategies.order_desk import OrderDesk
 from strategies.registry import StrategySpec
+from strategies.restore import RestoredDesk
 from strategies.rule import Rule, Setup, signal_of
 from strategies.slot import OrderRecord, Slot
 
@@ -37,12 +37,13 @@ from strategies.slot import OrderRecord, Slot
 IN_THE_MARKET = "was in the market"
 
 
-class SignalStrategy(OrderDesk):
+class SignalStrategy(RestoredDesk):
     """Runs one pure rule per instrument; subclasses only name their rule."""
 
     def setup(self, spec: StrategySpec, priority: int, **orders: Any) -> SignalStrategy:
         """Hand over the strategy's spec, its bus priority and the arguments of `setup_orders`."""
         self.setup_orders(spec.name, **orders)
+        self.setup_restore()
         self.spec, self.priority = spec, priority
         self.rule: dict[str, Rule] = {i: spec.rule() for i in self.rules}
         self.slots: dict[str, Slot] = {}
@@ -161,9 +162,7 @@ class SignalStrategy(OrderDesk):
                         slot, signal.side, action.quantity, action.price, stop_price
                     )
                 else:
-                    record = self.send_limit(
-                        slot, Role.ENTRY, signal.side, action.quantity, action.price, post_only=True
-                    )
+                    record = self.send_limit(slot, Role.ENTRY, signal.side, action.quantity, action.price)
                 record.attempt = action.attempt
                 slot.entries[action.attempt] = record
             else:
@@ -207,7 +206,7 @@ class SignalStrategy(OrderDesk):
                 self.sync_stop(slot)
             elif isinstance(action, PlaceTarget):
                 slot.targets[action.role] = self.send_limit(
-                    slot, action.role, side, action.quantity, action.price, post_only=False
+                    slot, action.role, side, action.quantity, action.price
                 )
             elif isinstance(action, CloseAll):
                 self._close(slot, action)
@@ -255,6 +254,8 @@ class SignalStrategy(OrderDesk):
     @guarded
     def on_order_filled(self, event: Any) -> None:
         """Book a fill, then let the machines say what follows."""
+        if self._reopening and self.restore_filled(event):
+            return
         record = self.record_of(event)
         if record is None:
             self.log.error(f"fill of an unknown order {event.client_order_id}")
@@ -296,6 +297,8 @@ class SignalStrategy(OrderDesk):
     @guarded
     def on_order_accepted(self, event: Any) -> None:
         """Mark an order as working; a stop may want another size by now."""
+        if self.restoring and self.restore_accepted(event):
+            return
         record = self.record_of(event)
         if record is None:
             return
@@ -349,11 +352,14 @@ class SignalStrategy(OrderDesk):
         self._ended(event, "expired")
 
     def _ended(self, event: Any, action: str) -> None:
+        if self.restoring and self.restore_refused(event, action):
+            return
         record = self.record_of(event)
         if record is None:
             return
         self.order_ended(record)
         self.publish_outcome(record, action, str(getattr(event, "reason", "") or ""))
+        self.tell_foreign_end(record, action)
         slot = record.slot
         if record.role is Role.ENTRY:
             actions = slot.entry.child_ended(record.attempt, action)

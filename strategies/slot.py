@@ -30,6 +30,7 @@ class OrderRecord:
     pending: tuple[float, float] | None = None  # the modification under way: quantity, trigger price
     cancelling: bool = False
     takeover: Takeover | None = None  # where the venue takes over what the order would close
+    tags: tuple[str, ...] = ()  # what the order tells the simulated venue; a tag cannot change
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,12 +19,15 @@ from nautilus_trader.live.providers import InstrumentProvider
 from nautilus_trader.model import CryptoPerpetual, Venue
 
 from adapters.live.gate import InstantGate
+from adapters.live.mailbox import Mailbox
 from adapters.live.stopwatch import Stopwatch
-from catalog.feed import END, EngineFeed, mark, sequence
+from catalog.feed import END, EngineFeed, call_mark, mark, sequence
 from risk.vocabulary import Instant
 
 SECOND_NS = 1_000_000_000
 TELL_EVERY = 100  # instants between two reports of progress
+PROLOGUE_PAUSE_S = 0.02
+BEHIND_PAUSE_S = 0.005
 
 
 @dataclass(slots=True)
@@ -39,15 +43,44 @@ class Replay:
     max_seconds: float | None = None  # wall time
     max_cycles: int | None = None  # instants
     tell: Callable[[int], None] | None = None  # progress: the moment just emitted
+    prologue: Iterable[Any] = ()  # engine data before the first instant: what a resumed run needs
+    behind: Callable[[], bool] | None = None  # whether the replay should wait: the journal has to catch up
+    mailbox: Mailbox = field(default_factory=Mailbox)
     failure: str = ""
     ended: str = ""  # why the feed came to its end; empty while it plays
     started: bool = False
+    _end: str = ""  # why it shall end before the data does
+    _wake: asyncio.Event | None = None
+    _emit: Callable[[Any], None] | None = None
+
+    def end(self, reason: str) -> bool:
+        """End after the instant that was sent last; from any thread.  False if nothing plays."""
+
+        def wish() -> None:
+            self._end = self._end or reason
+            if self._wake is not None:
+                self._wake.set()
+
+        return self._emit is not None and not self.ended and self.mailbox.post(wish)
+
+    def call(self, work: Callable[[], None]) -> bool:
+        """Have the desk call something between two instants; from any thread.  False if nothing plays."""
+        emit = self._emit
+        return (
+            emit is not None
+            and not self.ended
+            and self.mailbox.post(lambda: emit(call_mark(time.time_ns(), work)))
+        )
 
     async def play(self, emit: Callable[[Any], None]) -> None:
         """Emit everything, then END."""
+        self._emit, self._wake = emit, asyncio.Event()
         first, last, cycles, began = 0, 0, 0, time.monotonic()
         ended = "completed"
         try:
+            for data in self.prologue:
+                emit(data)
+                await asyncio.sleep(PROLOGUE_PAUSE_S)  # each is handled before the next one
             for instant in self.instants:
                 if self.max_cycles is not None and cycles >= self.max_cycles:
                     ended = f"max_cycles {self.max_cycles}"
@@ -57,8 +90,13 @@ class Replay:
                     break
                 if self.speed > 0.0:
                     first = first or instant.ts_event
-                    await _until(began + (instant.ts_event - first) / SECOND_NS / self.speed)
+                    await self._until(began + (instant.ts_event - first) / SECOND_NS / self.speed)
+                if self._end:
+                    ended = self._end
+                    break
                 await self.gate.admit()
+                while self.behind is not None and self.behind():
+                    await asyncio.sleep(BEHIND_PAUSE_S)
                 last, cycles = instant.ts_event, cycles + 1
                 self.stopwatch.sent(last)
                 for data in sequence(self.feed, instant):
@@ -70,12 +108,12 @@ class Replay:
         self.ended = ended
         emit(mark(last, END))
 
-
-async def _until(moment_s: float) -> None:
-    """Sleep until a moment of the monotonic clock; what is late already is not waited for."""
-    left = moment_s - time.monotonic()
-    if left > 0.0:
-        await asyncio.sleep(left)
+    async def _until(self, moment_s: float) -> None:
+        """Sleep until a moment of the monotonic clock, or until the end is wished for."""
+        left = moment_s - time.monotonic()
+        if left > 0.0 and self._wake is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), left)
 
 
 def replay_factory(replay: Replay) -> type[DataClientFactory]:
@@ -88,6 +126,7 @@ def replay_factory(replay: Replay) -> type[DataClientFactory]:
             for instrument in replay.instruments:
                 self._handle_instrument(instrument)
             replay.gate.open()
+            replay.mailbox.open()
 
         async def _disconnect(self) -> None:
             return

@@ -19,6 +19,7 @@ from actors.brain import BrainActor
 from actors.enable_map import EnableMap
 from actors.execution import ExecutionActor
 from actors.monitor import MonitorActor
+from actors.reconciler import ReconcilerActor
 from actors.regime import REGIME_MINUTES, RegimeActor
 from actors.regimes import WARMUP_BARS as REGIME_WARMUP_BARS
 from actors.regimes import RegimeClassifier
@@ -29,12 +30,13 @@ from actors.selection_rules import CooldownBook, ScoreBook
 from actors.sinks import JournalSink, Recorder
 from actors.tools import DeskTools, register_tools
 from crupto_nautilus.config import DeskConfig
+from crupto_nautilus.desk.checkpoint import Checkpointer, Resumed
 from risk.clock import DeskClock
 from risk.correlation import TIMEFRAMES as CORRELATION_TIMEFRAMES
 from risk.engine import RiskDesk
 from risk.governor import DeskGovernor
 from risk.liquidity import estimate_slippage_bps
-from risk.vocabulary import DAY_NS, HOUR_NS, MINUTE_NS, Bar, Instant, InstrumentRules
+from risk.vocabulary import DAY_NS, HOUR_NS, MINUTE_NS, Alarm, Bar, Instant, InstrumentRules
 from strategies import bus, classes
 from strategies.registry import StrategySpec
 
@@ -58,6 +60,7 @@ class DeskPlan:
     start_ns: int = 0  # where the warm-up ends
     enable_map: EnableMap | None = None  # the one in force; None: as configured, without canaries
     risk_shares: Mapping[str, float] = field(default_factory=dict)  # of canaries, by strategy
+    resume: Resumed | None = None  # where a resumed run goes on
 
     @property
     def timeframes(self) -> tuple[int, ...]:
@@ -131,12 +134,13 @@ class Desk:
             specs, tuple(sorted(rules)), cooldowns, scores, enable_map.min_score is not None
         )
         self.risk_manager = self._agent(RiskManagerActor, bus.BOOKS_PRIORITY).setup(
-            self.risk_desk, self.classifiers, lambda: self.brain.desk_state, lambda: frozenset(self.flags)
+            self.risk_desk, self.classifiers, lambda: self.brain.desk_state, self._flags_now
         )
         self.execution = self._agent(ExecutionActor, bus.EXECUTION_PRIORITY)
         self.monitor = self._agent(MonitorActor, bus.MONITOR_PRIORITY).setup(
-            self.risk_desk, recorder, journal
+            self.risk_desk, recorder, journal, lambda: self.checkpointer.state()
         )
+        self._journal = journal
         self.strategies = [
             classes.build(spec).setup(
                 spec,
@@ -150,6 +154,10 @@ class Desk:
             )
             for k, spec in enumerate(specs.values())
         ]
+        self.checkpointer = Checkpointer(
+            self.brain, self.risk_manager, self.selection, self.monitor, self.strategies, self.flags,
+            1 if plan.resume is None else plan.resume.session,
+        )  # fmt: skip
         self.router = self._agent(RouterActor, None).setup(
             plan.base_minutes,
             plan.timeframes,
@@ -157,7 +165,16 @@ class Desk:
             plan.seed,
             plan.start_ns,
             on_phase,
+            () if plan.resume is None else plan.resume.catch_up,
+            None if plan.resume is None else self._restore,
         )
+        # A backtest has nobody else at its venue and no restart: nothing to reconcile.
+        self.reconciler = None
+        if on_phase is not None:
+            self.reconciler = self._agent(ReconcilerActor, None).setup(
+                self.risk_desk, self.strategies, self.flags, restarted=plan.resume is not None
+            )
+        self.monitor.batch.mute(plan.resume is not None)
 
     def _agent[A: DeskAgent](self, cls: type[A], priority: int | None) -> A:
         if priority is not None:
@@ -165,6 +182,25 @@ class Desk:
         agent = cls(DataActorConfig(actor_id=ActorId(f"desk-{cls.agent}-001")))
         agent.connect(self.plan.run_id, self.clock, self.tools)
         return agent
+
+    def _flags_now(self) -> frozenset[str]:
+        """Return what keeps entries back; the journal's bound counts as a tool that failed."""
+        pause = "" if self._journal is None else self._journal.pause
+        return frozenset(self.flags) if not pause else frozenset({*self.flags, f"tool_error:{pause}"})
+
+    def _restore(self) -> None:
+        """Take over the checkpoint of a resumed run and open again what it held."""
+        resume = self.plan.resume
+        if resume is None:
+            return
+        self.checkpointer.load(resume.state)
+        self.monitor.batch.mute(False)
+        detail = f"session {resume.session} goes on from the checkpoint of {resume.ts_event}"
+        for kind, words in (("resumed", detail), *resume.changes):
+            alarm = Alarm(resume.ts_event, kind, self.plan.run_id, words)
+            self.router.publish_message(bus.ALARM, alarm)
+        for strategy in self.strategies:
+            strategy.reopen(resume.session)
 
     def _slippage_bps(self, instrument: str, notional_usd: float) -> float:
         """Price a market exit with what the desk knows of the market now, at most `MAX_EXIT_SLIPPAGE_BPS`."""
@@ -188,6 +224,8 @@ class Desk:
             self.regime, self.selection, self.brain, self.risk_manager, self.execution, self.monitor,
         ):  # fmt: skip
             target.add_actor(agent)
+        if self.reconciler is not None:
+            target.add_actor(self.reconciler)
         for strategy in self.strategies:
             target.add_strategy(strategy)
         target.add_actor(self.router)

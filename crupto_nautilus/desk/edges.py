@@ -6,6 +6,7 @@ A feed or venue is one class and one line in `FEEDS` or `VENUES`; the desk betwe
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from nautilus_trader.adapters.sandbox import SandboxExecutionClientConfig, SandboxExecutionClientFactory
@@ -22,6 +23,7 @@ from catalog.symbols import parse_instrument
 from crupto_nautilus.desk.assembly import DeskPlan
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.plan import Prepared
+from crupto_nautilus.desk.reopening import opening_balance, reopening_marks, reopening_prices
 
 ACKNOWLEDGEMENT_WINDOW = 64  # instants that may be on their way; parity holds at any window
 
@@ -44,12 +46,24 @@ class Feed(Protocol):
     def on_phase(self, phase: int) -> None:
         """The desk has handled a mark of that phase (node's thread)."""
 
+    def end(self, reason: str) -> bool:
+        """End after the instant under way; from any thread.  False if the feed does not run."""
+
+    def call(self, work: Callable[[], None]) -> bool:
+        """Have the desk call something between two instants; from any thread.  False if it does not run."""
+
+    def wait_for(self, behind: Callable[[], bool]) -> None:
+        """Let a replay wait while `behind` says so; a live market waits for nobody."""
+
     def add_to(self, builder: Any) -> Any:
         """Add the data client to a node's builder and return it."""
 
 
 class Venue(Protocol):
     """Where the orders of a live node go."""
+
+    account: str
+    """Name of an account that other desks could trade on too; empty if it belongs to the run alone."""
 
     account_has_funding: bool
     """Whether the venue's account settles funding; the sandbox does not, the books hold it alone."""
@@ -62,11 +76,16 @@ class ReplayFeed:
     """A catalog as a live feed."""
 
     def __init__(self, prepared: Prepared, plan: DeskPlan, options: PaperOptions) -> None:
-        window = prepared.choice.window
+        window, prologue = prepared.choice.window, []
+        feed = EngineFeed(plan.rules, window.base_minutes)
+        if plan.resume is not None:
+            prologue = reopening_marks(plan.resume, plan.rules, window.base_minutes, feed)
+            window = replace(window, start_ns=plan.resume.ts_event)
         self._gate = InstantGate(ACKNOWLEDGEMENT_WINDOW)
         self.replay = Replay(
             instants=run_instants(prepared.catalog, window),
-            feed=EngineFeed(plan.rules, window.base_minutes),
+            feed=feed,
+            prologue=prologue,
             instruments=tuple(
                 perpetual(rules, parse_instrument(name).base) for name, rules in sorted(plan.rules.items())
             ),
@@ -75,7 +94,7 @@ class ReplayFeed:
             stopwatch=Stopwatch(ahead=options.speed == 0.0),
             max_seconds=options.max_seconds,
             max_cycles=options.max_cycles,
-            tell=_progress(options, window.start_ns, window.end_ns),
+            tell=_progress(options, plan.start_ns, window.end_ns),
         )
 
     @property
@@ -99,6 +118,18 @@ class ReplayFeed:
             self.replay.stopwatch.handled()
             self._gate.passed()
 
+    def end(self, reason: str) -> bool:
+        """End after the instant under way."""
+        return self.replay.end(reason)
+
+    def call(self, work: Callable[[], None]) -> bool:
+        """Have the desk call something between two instants."""
+        return self.replay.call(work)
+
+    def wait_for(self, behind: Callable[[], bool]) -> None:
+        """Wait while the journal has to catch up."""
+        self.replay.behind = behind
+
     def add_to(self, builder: Any) -> Any:
         """Add the replay client."""
         return builder.add_data_client(
@@ -107,13 +138,17 @@ class ReplayFeed:
 
 
 class Sandbox:
-    """The engine's sandbox with the simulated venue's model; it always starts flat at `balance`."""
+    """The engine's sandbox with the simulated venue's model; it always starts flat."""
 
+    account = ""
     account_has_funding = False
 
     def __init__(self, plan: DeskPlan, options: PaperOptions) -> None:
         venue = EngineVenue(min(plan.rules).rpartition(".")[2])
-        arguments = venue_arguments(venue, plan.equity, DeskFeeModel(plan.rules, options.costs))
+        balance, resume = plan.equity, plan.resume
+        if resume is not None:
+            balance = opening_balance(resume, reopening_prices(resume, plan.rules))
+        arguments = venue_arguments(venue, balance, DeskFeeModel(plan.rules, options.costs))
         arguments.pop("venue")
         balances = arguments.pop("starting_balances")
         self._name = str(venue)

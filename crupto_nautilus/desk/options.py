@@ -47,3 +47,5 @@ class PaperOptions(BacktestOptions):
     speed: float = 0.0
     max_seconds: float | None = None  # wall time
     max_cycles: int | None = None  # instants
+    resume: bool = False  # go on from the newest checkpoint of the run
+    accept_governance_change: bool = False  # of a run that is resumed

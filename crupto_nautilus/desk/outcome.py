@@ -5,6 +5,7 @@ Guarantees: a run in which a handler raised, or whose books differ from the acco
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from adapters.simulated import USDT
 from catalog.instants import RunWindow
 from crupto_nautilus.desk.assembly import Desk
 from crupto_nautilus.desk.facts import call_rows, write_benchmark
-from crupto_nautilus.desk.journalling import CollectedJournal
+from crupto_nautilus.desk.journalling import CollectedJournal, LiveJournal
 from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.plan import Prepared
 from crupto_nautilus.errors import CheckFailed
@@ -54,16 +55,23 @@ def finish(
     run: DeskRun,
     facts: RunFacts,
     options: BacktestOptions,
-    journal: CollectedJournal | None,
+    journal: CollectedJournal | LiveJournal | None,
+    earlier: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> Path:
-    """Write the run folder, its reports and the journal; return the folder."""
+    """Write the run folder, its reports and the journal; return the folder.
+
+    `earlier` are the rows of earlier sessions of a resumed run, by table.
+    """
     writer.write_table("calls", call_rows(run.desk.tools))
-    writer.write_recording(run.recording)
+    writer.write_recording(run.recording, earlier)
     write_benchmark(writer, prepared.catalog, prepared.choice)
     folder = writer.finish(facts)
     build_report(folder.path)
-    if journal is not None and options.journal_url:
-        journal.store(options.journal_url, folder.facts, folder.read_json("summary.json"))
+    summary = folder.read_json("summary.json")
+    if isinstance(journal, LiveJournal):
+        journal.finish(folder.facts, summary)
+    elif journal is not None and options.journal_url:
+        journal.store(options.journal_url, folder.facts, summary)
     return folder.path
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from nautilus_trader.common import Environment, LoggerConfig, LogLevel
@@ -19,12 +20,16 @@ from adapters.simulated import ORDER_RATE
 from crupto_nautilus.desk.assembly import Desk
 from crupto_nautilus.desk.edges import FEEDS, VENUES, Feed, Venue
 from crupto_nautilus.desk.facts import run_facts
+from crupto_nautilus.desk.gentle_end import EndGently, Signals
 from crupto_nautilus.desk.housekeeping import Housekeeping
-from crupto_nautilus.desk.journalling import CollectedJournal
+from crupto_nautilus.desk.journalling import LiveJournal
 from crupto_nautilus.desk.latency import Latency
+from crupto_nautilus.desk.lock import account_lock, run_lock
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.outcome import DeskRun, account_balance, check_run, finish
 from crupto_nautilus.desk.plan import make_plan, prepare
+from crupto_nautilus.desk.reopening import reopening_difference
+from crupto_nautilus.desk.resume import Previous, previous_run, resume_point
 from crupto_nautilus.desk.services import PaperContext, RunEnding, RunService, running
 from crupto_nautilus.errors import CheckFailed
 from crupto_nautilus.reports.recording import Recording
@@ -36,50 +41,83 @@ __all__ = ["PaperOptions", "build_node", "run_paper"]
 def run_paper(options: PaperOptions, services: Sequence[RunService] = ()) -> Path:
     """Run the desk in a live node, with services around it, and return its run folder.
 
+    With `options.resume` the run goes on from its newest checkpoint.
+
     Raises
     ------
     UsageError
-        Unknown symbols or strategies, an empty window.
+        Unknown symbols or strategies, an empty window; a run of that name exists, or none to resume.
     CatalogError
         The data is broken.
+    SafetyRefusal
+        Another desk has the run or the account; the limits are not those the run began with.
     CheckFailed
         The feed failed, a handler raised, or books and account disagree.
     """
+    with run_lock(options.out, options.run_id):
+        previous = previous_run(options) if options.resume else None
+        with (
+            _journal(options, previous) as journal,
+            RunWriter(options.out, options.run_id, resume=previous is not None) as writer,
+        ):
+            return _play(options, services, previous, journal, writer)
+
+
+def _journal(options: PaperOptions, previous: Previous | None) -> AbstractContextManager[LiveJournal | None]:
+    if options.journal_url is None:
+        return nullcontext()
+    return LiveJournal(options.journal_url, options.run_id, resume=previous is not None)
+
+
+def _play(
+    options: PaperOptions,
+    services: Sequence[RunService],
+    previous: Previous | None,
+    journal: LiveJournal | None,
+    writer: RunWriter,
+) -> Path:
     wall_start = time.time_ns()
     prepared = prepare(options)
-    journal = CollectedJournal() if options.journal_url else None
-    with RunWriter(options.out, options.run_id) as writer:
-        plan = make_plan(prepared, options)
-        feed = FEEDS[options.feed](prepared, plan, options)
-        venue = VENUES[options.execution](plan, options)
-        recording = Recording()
-        desk = Desk(plan, recording, journal, feed.on_phase)
-        node = build_node(feed, venue)
-        desk.add_to(node)
-        ending = RunEnding()
-        context = PaperContext(options, prepared, plan, desk, recording, feed, node, writer.path, ending)
-        started = time.process_time()
-        with running((Housekeeping(), Latency(), *services), context) as failures:
-            ending.bind(node.handle().stop)
-            node.run()
-        cpu = time.process_time() - started
-        balance = account_balance(node.portfolio, prepared.choice.window)
-        node.dispose()
-        if feed.failure:
-            raise CheckFailed("the feed failed", found=feed.failure, expected="a feed that plays to its end")
-        run = DeskRun(desk, recording, balance, cpu)
-        check_run(run, account_has_funding=venue.account_has_funding)
-        facts = run_facts(
-            prepared,
-            options,
-            desk,
-            wall_start_ns=wall_start,
-            mode="paper",
-            exit_reason=ending.reason or feed.ended or "interrupted",
-            notes=context.notes,
-            measured=context.measured,
-        )
-        path = finish(writer, prepared, run, facts, options, journal)
+    plan = make_plan(prepared, options, resume_point(previous, prepared, options))
+    feed = FEEDS[options.feed](prepared, plan, options)
+    venue = VENUES[options.execution](plan, options)
+    last_row = previous.last_row if previous is not None else 0
+    recording = Recording(last_row + 1)
+    desk = Desk(plan, recording, journal, feed.on_phase)
+    node = build_node(feed, venue)
+    desk.add_to(node)
+    ending = RunEnding()
+    context = PaperContext(options, prepared, plan, desk, recording, feed, node, writer.path, ending)
+    own: list[RunService] = [Signals(), Housekeeping(), Latency()]
+    if journal is not None:
+        feed.wait_for(lambda: journal.is_behind)
+        own.insert(0, journal)
+    started = time.process_time()
+    with account_lock(venue.account, options.run_id), running((*own, *services), context) as failures:
+        stop = EndGently(feed.end, ending, node.handle().stop)
+        ending.bind(stop)
+        node.run()
+        stop.over()
+    cpu = time.process_time() - started
+    balance = account_balance(node.portfolio, prepared.choice.window)
+    balance -= reopening_difference(node.cache, desk)
+    node.dispose()
+    if feed.failure:
+        raise CheckFailed("the feed failed", found=feed.failure, expected="a feed that plays to its end")
+    run = DeskRun(desk, recording, balance, cpu)
+    check_run(run, account_has_funding=venue.account_has_funding)
+    facts = run_facts(
+        prepared,
+        options,
+        desk,
+        wall_start_ns=wall_start,
+        mode="paper",
+        exit_reason=ending.reason or feed.ended or "interrupted",
+        notes=context.notes,
+        measured=context.measured,
+    )
+    earlier = journal.rows_before(last_row) if journal is not None and last_row else None
+    path = finish(writer, prepared, run, facts, options, journal, earlier)
     if failures:
         raise failures[0]
     return path

@@ -10,6 +10,7 @@ from catalog.instants import open_bucket_bars, warm_instants
 from catalog.store import Catalog
 from crupto_nautilus.desk.assembly import DeskPlan, timeframes_of, warm_up_needs
 from crupto_nautilus.desk.challengers import challenger_spec, placed_last
+from crupto_nautilus.desk.checkpoint import Resumed
 from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.window import MarketChoice, choose_market
 from strategies.registry import REGISTRY, StrategySpec, get
@@ -69,8 +70,8 @@ def prepare(options: BacktestOptions) -> Prepared:
     return Prepared(catalog, choice, specs, in_force, shares)
 
 
-def make_plan(prepared: Prepared, options: BacktestOptions) -> DeskPlan:
-    """Return the desk's plan with its warm-up from the catalog."""
+def make_plan(prepared: Prepared, options: BacktestOptions, resume: Resumed | None = None) -> DeskPlan:
+    """Return the desk's plan with its warm-up from the catalog; `resume` is where an earlier run stopped."""
     catalog, choice, specs = prepared.catalog, prepared.choice, prepared.specs
     window = choice.window
     needs = warm_up_needs(specs, window.base_minutes, options.config.governance.correlation_window_bars)
@@ -92,4 +93,5 @@ def make_plan(prepared: Prepared, options: BacktestOptions) -> DeskPlan:
         window.start_ns,
         prepared.enable_map,
         prepared.risk_shares,
+        resume,
     )

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, insert, select, update
+from sqlalchemy import Connection, Engine, Table, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -31,7 +31,7 @@ from crupto_nautilus.journal.database import open_engine
 from crupto_nautilus.journal.migrate import current_version, migrate
 from crupto_nautilus.journal.positions import keep_positions
 from crupto_nautilus.journal.rows import columns_of, json_text, rows_of, scalar
-from crupto_nautilus.journal.schema import METADATA, RUNS, STATE
+from crupto_nautilus.journal.schema import HISTORY, METADATA, RUNS, STATE
 
 _TEXTS = ("mode", "command", "config_hash", "governance_hash", "data_fingerprint", "git_revision")
 
@@ -322,6 +322,22 @@ class Journal:
         order = source.c.id if "id" in source.c else source.c.run_id
         with self.reading() as connection:
             return [dict(row) for row in connection.execute(query.order_by(order)).mappings()]
+
+    def last_number(self, run_id: str) -> int:
+        """Return the largest `seq` of a run's rows; 0 if there are none."""
+        numbered = [table for table in HISTORY if "seq" in table.c]
+        with self.reading() as connection:
+            found = [
+                connection.execute(select(func.max(table.c.seq)).where(table.c.run_id == run_id)).scalar()
+                for table in numbered
+            ]
+        return max((int(number) for number in found if number is not None), default=0)
+
+    def read_events(self, run_id: str, kind: str) -> list[dict[str, Any]]:
+        """Return the messages of a kind that have no table of their own, as dicts with their `seq`."""
+        return [
+            json.loads(row["payload"]) | {"seq": row["seq"]} for row in self.read("events", run_id, kind=kind)
+        ]
 
     def _unknown(self, run_id: str) -> UsageError:
         return UsageError(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from actors.sinks import Kept
 from risk.vocabulary import Fill, Protection, Role, Trade
 
 _SUMS = ("entered", "entry_value", "exited", "exit_value")
@@ -34,7 +35,8 @@ def keep_positions(connection: Connection, run_id: str, messages: Sequence[objec
     fills: list[Values] = []
     stops: list[Values] = []
     closed: list[Values] = []
-    for message in messages:
+    for item in messages:
+        message = item.message if isinstance(item, Kept) else item
         if isinstance(message, Fill):
             fills.append(_fill(run_id, message))
         elif isinstance(message, Protection):

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Double, Table, Text
 
+from actors.sinks import Kept
 from crupto_nautilus.journal.schema import (
     CALLS,
     DECISIONS,
@@ -25,6 +26,7 @@ from crupto_nautilus.journal.schema import (
     FUNDING,
     ORDERS,
     SIGNALS,
+    SNAPSHOT,
     STATES,
     TRADES,
 )
@@ -97,13 +99,19 @@ def columns_of(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.columns if column.name != "id")
 
 
+_BESIDE = frozenset({"run_id", "seq", "regime", "desk_mode", *SNAPSHOT.split()})
+"""Columns that no attribute of an answer fills."""
+
+
+def _own_columns(table: Table) -> tuple[str, ...]:
+    """Return the columns that the message itself fills."""
+    beside = _BESIDE if table is DECISIONS else {"run_id", "seq"}
+    return tuple(name for name in columns_of(table) if name not in beside)
+
+
 def _converters(table: Table, special: Mapping[str, Convert]) -> tuple[Convert, ...]:
     plain: dict[type, Convert] = {BigInteger: int, Boolean: bool, Double: _real, Text: _text}
-    return tuple(
-        special.get(name, plain[type(table.columns[name].type)])
-        for name in columns_of(table)
-        if name != "run_id"
-    )
+    return tuple(special.get(name, plain[type(table.columns[name].type)]) for name in _own_columns(table))
 
 
 class _Attributes:
@@ -115,14 +123,15 @@ class _Attributes:
         paths: Mapping[str, str] = MappingProxyType({}),
         special: Mapping[str, Convert] = MappingProxyType({}),
     ) -> None:
-        names = [name for name in columns_of(table) if name != "run_id"]
-        self._read = attrgetter(*[paths.get(name, name) for name in names])
+        self._read = attrgetter(*[paths.get(name, name) for name in _own_columns(table)])
         self._convert = _converters(table, special)
+        self._numbered = "seq" in table.columns
 
-    def __call__(self, run_id: str, message: object) -> Row:
+    def __call__(self, run_id: str, kept: Kept) -> Row:
         # One C call reads all columns; this is the journal's hot loop.
-        values = zip(self._convert, self._read(message), strict=True)
-        return (run_id, *[convert(value) for convert, value in values])
+        values = zip(self._convert, self._read(kept.message), strict=True)
+        row = (run_id, *[convert(value) for convert, value in values])
+        return (*row, kept.seq) if self._numbered else row
 
 
 class _Decision:
@@ -131,7 +140,8 @@ class _Decision:
     def __init__(self) -> None:
         self._convert = _converters(DECISIONS, {"children": json_text, "clamps": json_text})
 
-    def __call__(self, run_id: str, decision: Approved | Refused) -> Row:
+    def __call__(self, run_id: str, kept: Kept) -> Row:
+        decision: Approved | Refused = kept.message  # type: ignore[assignment]
         signal = decision.signal
         values: tuple[object, ...]
         if isinstance(decision, Refused):
@@ -148,9 +158,14 @@ class _Decision:
                 *(ticket.children, plan.clamps),
             )
         who = (decision.ts_event, signal.trace_id, signal.strategy, signal.instrument, signal.side)
+        book = kept.snapshot or {}
         return (
             run_id,
             *[convert(value) for convert, value in zip(self._convert, who + values, strict=True)],
+            None if kept.regime is None else str(kept.regime),
+            None if kept.desk_mode is None else str(kept.desk_mode),
+            *[_real(book.get(name)) for name in SNAPSHOT.split()],
+            kept.seq,
         )
 
 
@@ -169,17 +184,22 @@ class _Event:
     def __init__(self, kind: str) -> None:
         self._kind = kind
 
-    def __call__(self, run_id: str, message: Any) -> Row:
+    def __call__(self, run_id: str, kept: Kept) -> Row:
+        message: Any = kept.message
         who = (getattr(message, name, "") for name in ("trace_id", "strategy", "instrument"))
+        payload = _named(message)
+        if kept.snapshot is not None:
+            payload["snapshot"] = kept.snapshot
         return (
             *(run_id, int(message.ts_event), self._kind),
             *who,
-            json_text(_named(message)),
+            json_text(payload),
+            kept.seq,
         )
 
 
 _DECISION = _Decision()
-_PLACES: dict[type, tuple[Table, Callable[[str, Any], Row]]] = {
+_PLACES: dict[type, tuple[Table, Callable[[str, Kept], Row]]] = {
     Signal: (
         SIGNALS,
         _Attributes(SIGNALS, {"stop_distance": "exits.stop_distance"}, {"indicators": _pairs}),
@@ -203,7 +223,7 @@ _PLACES: dict[type, tuple[Table, Callable[[str, Any], Row]]] = {
 
 
 def rows_of(run_id: str, messages: Iterable[object]) -> dict[Table, list[Row]]:
-    """Return the rows of messages by table, in the order of the messages and of `columns_of`.
+    """Return the rows of messages (bare or `Kept`) by table, in their order and that of `columns_of`.
 
     Raises
     ------
@@ -212,10 +232,11 @@ def rows_of(run_id: str, messages: Iterable[object]) -> dict[Table, list[Row]]:
     """
     rows: dict[Table, list[Row]] = {}
     for message in messages:
-        place = _PLACES.get(type(message))
+        kept = message if isinstance(message, Kept) else Kept(message)
+        place = _PLACES.get(type(kept.message))
         if place is None:
             known = ", ".join(kind.__name__ for kind in _PLACES)
-            raise TypeError(f"message was a {type(message).__name__}, expected one of {known}")
+            raise TypeError(f"message was a {type(kept.message).__name__}, expected one of {known}")
         table, build = place
-        rows.setdefault(table, []).append(build(run_id, message))
+        rows.setdefault(table, []).append(build(run_id, kept))
     return rows

@@ -2,7 +2,7 @@
 
 `migrations/` creates them; a test compares the two.  Times are desk time in ns UTC, money is USDT, prices
 are quote per base coin, quantities base coins, `_pct` is percent of equity.  Lists and mappings are JSON
-text.
+text.  `seq` is the order in which the desk recorded events, over all tables of a run; 0 where it was not.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ def _table(name: str, *groups: str, keys: tuple[str, ...] = ()) -> Table:
 
 
 _WHO = "s trace_id strategy instrument"
+SNAPSHOT = "equity risk_equity open_risk_pct reserved_risk_pct gross_pct net_pct effective_cap_pct"
+"""Columns of the book around an answer."""
 
 RUNS = _table(
     "runs",
@@ -66,6 +68,7 @@ SIGNALS = _table(
     "i minutes side",
     "f? reference_price stop_distance stop_price confidence atr",
     "s entry_style indicators",
+    "i seq",
 )
 DECISIONS = _table(
     "decisions",
@@ -77,6 +80,9 @@ DECISIONS = _table(
     "s reason detail",
     "f? quantity risk_usd risk_pct notional_usd stop_price cost_r expected_slippage_bps",
     "s entry_style children clamps",
+    "s? regime desk_mode",
+    f"f? {SNAPSHOT}",
+    "i seq",
 )
 ORDERS = _table(
     "orders",
@@ -89,6 +95,7 @@ ORDERS = _table(
     "s order_type",
     "b reduce_only",
     "s reason virtual_asset",
+    "i seq",
 )
 FILLS = _table(
     "fills",
@@ -101,6 +108,7 @@ FILLS = _table(
     "b maker",
     "s virtual_asset",
     "f? liquidation_usd",
+    "i seq",
 )
 TRADES = _table(
     "trades",
@@ -111,8 +119,11 @@ TRADES = _table(
     "f? quantity entry_price exit_price gross_usd fees_usd slippage_usd funding_usd net_usd risk_usd r",
     "s exit_reason virtual_asset",
     "f? liquidation_usd",
+    "i seq",
 )
-FUNDING = _table("funding", "s run_id", "i ts_event", _WHO, "i side", "f? quantity price rate amount_usd")
+FUNDING = _table(
+    "funding", "s run_id", "i ts_event", _WHO, "i side", "f? quantity price rate amount_usd", "i seq"
+)
 EQUITY = _table(
     "equity_snapshots",
     "s run_id",
@@ -122,6 +133,7 @@ EQUITY = _table(
     "s desk_state",
     "f? cum_r",
     "s cause",
+    "i seq",
 )
 CALLS = _table(
     "agent_calls",
@@ -132,9 +144,15 @@ CALLS = _table(
     "s state error",
 )
 STATES = _table(
-    "desk_states", "s run_id", "i ts_event", "s mode reason detail", "i cooling_until_ns", "b flatten"
+    "desk_states",
+    "s run_id",
+    "i ts_event",
+    "s mode reason detail",
+    "i cooling_until_ns",
+    "b flatten",
+    "i seq",
 )
-EVENTS = _table("events", "s run_id", "i ts_event", "s kind", _WHO, "s payload")
+EVENTS = _table("events", "s run_id", "i ts_event", "s kind", _WHO, "s payload", "i seq")
 
 HISTORY: tuple[Table, ...] = (
     SIGNALS,

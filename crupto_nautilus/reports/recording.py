@@ -21,18 +21,19 @@ from risk.vocabulary import Approved, EntryDone, Refused, ToolCall, ToolState
 class Recording:
     """Rows of every table of one run, in the order in which they were added."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 1) -> None:
+        """Number rows from `first` on; a resumed run goes on where its journal ends."""
         self._rows: dict[str, list[object]] = {name: [] for name in TABLES}
         self._seq: dict[str, list[int]] = {name: [] for name in TABLES}
-        self._next = 1
+        self._first = self._next = first
         self._calls: dict[tuple[str, str], _Calls] = {}
 
     def __len__(self) -> int:
         """Messages added so far, tool calls not counted."""
-        return self._next - 1
+        return self._next - self._first
 
-    def add(self, message: object) -> None:
-        """Append a vocabulary message to its table.
+    def add(self, message: object) -> int:
+        """Append a vocabulary message to its table; return its number (0: it is counted, not numbered).
 
         Raises
         ------
@@ -43,20 +44,22 @@ class Recording:
         if table is None:
             if isinstance(message, ToolCall):
                 self._call(message)
-                return
+                return 0
             raise RunFolderError(
                 f"no table for a {type(message).__name__}",
                 found=type(message).__name__,
                 expected=", ".join(kind.__name__ for kind in TABLE_OF),
                 remedy="give decisions to add_decision and other rows to add_row",
             )
-        self.add_row(table, message)
+        return self.add_row(table, message)
 
-    def add_row(self, table: str, row: object) -> None:
-        """Append a row (message or dict) to a table by name."""
+    def add_row(self, table: str, row: object) -> int:
+        """Append a row (message or dict) to a table by name; return its number."""
+        number = self._next
         self._rows[table].append(row)
-        self._seq[table].append(self._next)
-        self._next += 1
+        self._seq[table].append(number)
+        self._next = number + 1
+        return number
 
     def add_decision(
         self,
@@ -65,13 +68,13 @@ class Recording:
         regime: str,
         desk_mode: str,
         snapshot: Mapping[str, float] | None = None,
-    ) -> None:
+    ) -> int:
         """Append an answer; `snapshot` is the book WITH the candidate in it (`schema.SNAPSHOT_COLUMNS`)."""
-        self.add_row("decisions", _Decided(decision, regime, desk_mode, snapshot))
+        return self.add_row("decisions", _Decided(decision, regime, desk_mode, snapshot))
 
-    def add_entry(self, entry: EntryDone, snapshot: Mapping[str, float] | None = None) -> None:
+    def add_entry(self, entry: EntryDone, snapshot: Mapping[str, float] | None = None) -> int:
         """Append an entry that is over, with the book after it."""
-        self.add_row("entries", entry_row(entry, snapshot))
+        return self.add_row("entries", entry_row(entry, snapshot))
 
     def _call(self, call: ToolCall) -> None:
         key = (call.agent, call.capability)

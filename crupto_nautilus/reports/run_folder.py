@@ -94,19 +94,27 @@ class RunWriter:
         self, name: str, rows: Sequence[object] | Mapping[str, Any], seq: Sequence[int] | None = None
     ) -> None:
         """Write a table of `schema.TABLES` from messages, dicts or columns (see `rows.to_table`)."""
-        table = to_table(name, rows, seq)
+        self._write(name, to_table(name, rows, seq))
+
+    def _write(self, name: str, table: pa.Table) -> None:
         path = self.path / f"{name}.parquet"
         with _disk_errors(path):
             pq.write_table(table, path, compression="zstd")
             self._files[name] = {"rows": table.num_rows, "sha256": _sha256(path)}
 
-    def write_recording(self, recording: Recording) -> None:
-        """Write all tables of a recording.
+    def write_recording(
+        self, recording: Recording, earlier: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+    ) -> None:
+        """Write all tables of a recording, behind the rows of earlier sessions of the run.
 
         A table written before by `write_table` is kept if the recording has no rows for it.
         """
         for name, rows, seq in recording.tables():
-            if rows or name not in self._files:
+            before = (earlier or {}).get(name)
+            if before:
+                table = pa.concat_tables([to_table(name, before), to_table(name, rows, seq)])
+                self._write(name, table)
+            elif rows or name not in self._files:
                 self.write_table(name, rows, seq)
 
     def write_json(self, name: str, value: Mapping[str, object]) -> None:

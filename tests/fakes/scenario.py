@@ -267,7 +267,8 @@ class Scenario:
 
     def play(self, folder: Path, *, broken: bool = False) -> ScenarioRun:
         """Run it; `broken` says that handlers raise, so that the run is not checked."""
-        config = self._config(folder / "config")
+        self.write_config(folder / "config")
+        config = self.load_config(folder / "config")
         with patch("os.fsync"):  # a test's market need not survive a power cut
             catalog = write_market(folder / "catalog", self.tapes, self.past, self.minutes, self.funding)
         started = time.time_ns()
@@ -308,7 +309,8 @@ class Scenario:
         assert broken or report.ok, "\n".join(report.violations)
         return ScenarioRun(desk, recording, balance, written, report, self.minutes)
 
-    def _config(self, folder: Path) -> DeskConfig:
+    def write_config(self, folder: Path) -> None:
+        """Write the configuration files."""
         folder.mkdir(parents=True)
         trees = {name: _default(name) for name in ("governance", "enable_map", "symbols")}
         trees["governance"] |= self.governance
@@ -321,6 +323,9 @@ class Scenario:
         trees["symbols"]["symbols"] = {}
         for name, tree in trees.items():
             (folder / f"{name}.yaml").write_text(yaml.dump(tree, Dumper=_PlainDumper))
+
+    def load_config(self, folder: Path) -> DeskConfig:
+        """Read them."""
         return load_config(config_dir=folder, env=self.env)
 
     def _quotes(self) -> Iterator[tuple[str, tuple[Quote, ...]]]:

@@ -49,10 +49,16 @@ def test_migrating_again_changes_nothing(url: str) -> None:
 def test_older_database_is_brought_up_and_keeps_its_rows(url: str) -> None:
     engine = open_engine(url, 2.0)
     assert migrate(engine, shipped()[:1]) == 1
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO signals (run_id, ts_event, trace_id, strategy, instrument, minutes, side, "
+                "entry_style, indicators) VALUES ('r', 1, 't', 's', 'i', 15, 1, 'market', '{}')"
+            )
+        )
     engine.dispose()
     with Journal(url) as journal:
         journal.start_run({"run_id": "r", "start_ns": 1})
-        journal.write("r", 1, [signal(1)])
         assert journal.version() == 1
         journal.migrate()
         assert journal.version() == len(shipped())

@@ -92,7 +92,7 @@ def test_desk_state_without_a_reason_has_an_empty_one() -> None:
 
 def test_events_without_a_table_keep_their_fields_as_json() -> None:
     rows = rows_of("run", one_of_each(3))[EVENTS]
-    kinds = {str(row[2]): json.loads(str(row[-1])) for row in rows}
+    kinds = {str(row[2]): json.loads(str(row[-2])) for row in rows}
     assert set(kinds) == {"regime", "mandate", "safe_mode", "protection", "entry_done", "alarm"}
     assert kinds["safe_mode"]["pair"] == ["A", "B"]
     assert kinds["mandate"]["rows"][0]["reason"] == "REGIME_OFF"

@@ -1,0 +1,30 @@
+"""Fine and built bars of one moment put together in the order in which the desk reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from risk.vocabulary import Bar, Instant
+
+
+def silent_instruments(fine: Instant) -> frozenset[str]:
+    """Return the instruments whose bar of this moment is not there."""
+    here = {bar.instrument for bars in fine.bars.values() for bar in bars if bar.ts_event == fine.ts_event}
+    return frozenset(name for name in fine.late if name not in here)
+
+
+def merged(fine: Mapping[int, tuple[Bar, ...]], built: list[Bar]) -> dict[int, tuple[Bar, ...]]:
+    """Return all bars by timeframe, slowest first, ordered by time and instrument id."""
+    grouped: dict[int, list[Bar]] = {}
+    for bar in built:
+        grouped.setdefault(bar.minutes, []).append(bar)
+    for minutes, bars in fine.items():
+        if minutes in grouped:
+            grouped[minutes] = sorted([*grouped[minutes], *bars], key=_by_time_and_name)
+        else:
+            grouped[minutes] = list(bars)
+    return {minutes: tuple(grouped[minutes]) for minutes in sorted(grouped, reverse=True)}
+
+
+def _by_time_and_name(bar: Bar) -> tuple[int, str]:
+    return bar.ts_event, bar.instrument

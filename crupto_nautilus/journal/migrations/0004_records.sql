@@ -1,0 +1,21 @@
+-- What the run folder's rows say beside the message: the order over all tables, and the book around an answer.
+-- Rows of older programs have 0 and NULL: their runs cannot be resumed.
+
+ALTER TABLE decisions ADD COLUMN regime TEXT;
+ALTER TABLE decisions ADD COLUMN desk_mode TEXT;
+ALTER TABLE decisions ADD COLUMN equity DOUBLE PRECISION;
+ALTER TABLE decisions ADD COLUMN risk_equity DOUBLE PRECISION;
+ALTER TABLE decisions ADD COLUMN open_risk_pct DOUBLE PRECISION;
+ALTER TABLE decisions ADD COLUMN reserved_risk_pct DOUBLE PRECISION;
+ALTER TABLE decisions ADD COLUMN gross_pct DOUBLE PRECISION;
+ALTER TABLE decisions ADD COLUMN net_pct DOUBLE PRECISION;
+ALTER TABLE decisions ADD COLUMN effective_cap_pct DOUBLE PRECISION;
+ALTER TABLE signals ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE decisions ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE orders ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE fills ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE trades ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE funding ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE equity_snapshots ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE desk_states ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE events ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
