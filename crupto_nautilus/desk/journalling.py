@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.sinks import Kept
+from crupto_nautilus.desk.earlier_rows import folder_rows
 from crupto_nautilus.desk.facts import run_facts
 from crupto_nautilus.desk.resume import options_record
 from crupto_nautilus.errors import EnvironmentProblem
 from crupto_nautilus.journal.journal import Journal
 from crupto_nautilus.journal.writer import JournalWriter
 from crupto_nautilus.reports.facts import RunFacts
-from crupto_nautilus.reports.from_journal import folder_rows
 
 if TYPE_CHECKING:
     from crupto_nautilus.desk.services import PaperContext
