@@ -13,7 +13,7 @@ from crupto_nautilus.cli.options import Names
 from crupto_nautilus.cli.output import Result, Table, json_line
 from crupto_nautilus.errors import EnvironmentProblem, UsageError
 
-GENERATORS = ("grammar",)
+GENERATORS = ("grammar", "templates", "genetic", "llm")
 
 
 @command("schema")

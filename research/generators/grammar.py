@@ -34,7 +34,7 @@ class RandomGrammar:
 
 def random_document(rng: np.random.Generator, name: str, context: GenerationContext) -> Document:
     """Return one random document of the grammar."""
-    draw = _Draw(rng, context)
+    draw = Draw(rng, context)
     side = draw.one(("long", "short"))
     raw: Raw = {
         "version": 1,
@@ -53,8 +53,8 @@ def random_document(rng: np.random.Generator, name: str, context: GenerationCont
     return parse_document(raw)
 
 
-class _Draw:
-    """Draws of one document."""
+class Draw:
+    """Draws parts of one document from a seeded generator."""
 
     def __init__(self, rng: np.random.Generator, context: GenerationContext) -> None:
         self.rng = rng
@@ -63,15 +63,19 @@ class _Draw:
         self.funding, self.basis = context.has_funding, context.has_basis
 
     def one[T](self, choices: tuple[T, ...] | list[T]) -> T:
+        """Return one of the choices."""
         return choices[int(self.rng.integers(len(choices)))]
 
     def between(self, low: float, high: float, digits: int) -> float:
+        """Return a rounded number of a range."""
         return float(np.round(self.rng.uniform(low, high), digits))
 
     def window(self) -> int:
+        """Return a usual window."""
         return self.one(WINDOWS)
 
     def exits(self) -> Raw:
+        """Return targets or a trail, or neither."""
         kind = self.rng.random()
         if kind < 0.45:
             return {"target": {"kind": "r", "at": [self.between(1.0, 4.0, 1)]}}
@@ -81,6 +85,7 @@ class _Draw:
         return {"trail": {"atr": self.between(1.0, 5.0, 1)}} if kind < 0.9 else {}
 
     def condition(self, depth: int) -> Raw:
+        """Return a condition at most `depth` levels of logic deep."""
         if depth > 0 and self.rng.random() < 0.45:
             parts = [self.condition(depth - 1) for _ in range(2)]
             return {"op": self.one(("and", "and", "or")), "args": parts}
@@ -118,6 +123,7 @@ class _Draw:
         return left, right if right != left else {"op": "lag", "x": left, "n": 1}
 
     def price(self, depth: int) -> Raw:
+        """Return a price."""
         if depth <= 0:
             return {"op": self.one(("open", "high", "low", "close", "close", "close"))}
         kind = int(self.rng.integers(6))
@@ -139,6 +145,7 @@ class _Draw:
         return {"op": self.one(("sma", "ema")), "x": self.price(0), "n": self.window()}
 
     def osc(self) -> Raw:
+        """Return an oscillator."""
         kind = int(self.rng.integers(4))
         if kind == 0:
             return {"op": "adx", "n": self.one((7, 14, 28))}
@@ -148,6 +155,7 @@ class _Draw:
         return value
 
     def volume(self, depth: int) -> Raw:
+        """Return a volume."""
         if depth <= 0:
             return {"op": "volume"}
         smooth = {"op": self.one(("sma", "ema", "highest")), "x": {"op": "volume"}, "n": self.window()}
@@ -167,6 +175,7 @@ class _Draw:
         return self.one(kinds)()
 
     def of_ratio(self, depth: int) -> Raw:
+        """Return what a ratio is taken of."""
         kind = int(self.rng.integers(3))
         if kind == 0:
             return {"op": "volume"}
@@ -175,6 +184,7 @@ class _Draw:
         return {"op": "close"}
 
     def ratio_level(self, kind: str) -> Raw:
+        """Return a level where such a ratio may lie."""
         value = {
             "zscore": lambda: self.between(-2.5, 2.5, 1),
             "range": lambda: self.between(0.002, 0.03, 4),
