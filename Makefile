@@ -61,8 +61,8 @@ paper: sync ## the desk in a live node: replay of the sample market, then parity
 	  $(RUN) crupto paper --catalog runs/sample-market --run-id $$run && \
 	  $(RUN) crupto parity $$run --catalog runs/sample-market
 
-paper-vst: ## the desk on a BingX VST demo account for 8 hours (not built yet)
-	@echo 'make paper-vst: the paper desk is not built yet (CHECKLIST.md, parts B and C)' >&2; exit 2
+paper-vst: sync ## the desk on a BingX VST demo account for 8 hours (needs BINGX_API_KEY and BINGX_API_SECRET)
+	@$(RUN) crupto paper --feed bingx --execution vst --duration 8h
 
 live: sync ## refused: this desk trades on paper only (crupto exits with code 4)
 	@$(RUN) crupto live

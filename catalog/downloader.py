@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -55,6 +55,11 @@ class DownloadReport:
     unclosed: int = 0
     outside: int = 0
     retries: int = 0
+    clipped_ns: int = 0  # what the venue does not keep any more, from the start of the request
+    missing: int = 0  # bars of the window that the catalog does not hold now: gaps of the venue
+    gaps: int = 0  # runs of missing bars
+    first_gap_ns: int = 0
+    longest_gap: int = 0  # bars
 
 
 @dataclass(slots=True)
@@ -98,7 +103,9 @@ def download(
     report = DownloadReport(request)
     step = request.minutes * MINUTE_NS
     closed_by = now_ns - SETTLING_NS - (0 if request.kind is Kind.FUNDING else step)
-    windows = list(_windows(request, step * page_rows, min(request.end_ns, closed_by + 1)))
+    until = min(request.end_ns, closed_by + 1)
+    request = _within_retention(exchange, request, now_ns, report)
+    windows = list(_windows(request, step * page_rows, until))
     held = _held(catalog, request)
     batch = _Batch()
     try:
@@ -119,9 +126,36 @@ def download(
         # Whatever stops the download, complete pages are kept.
         _write(catalog, exchange, market, request, batch, report)
         report.retries = caller.retries
+    _count_gaps(catalog, request, until, report)
     if progress:
         progress("done", len(windows), len(windows))
     return report
+
+
+def _within_retention(exchange: Exchange, request: Request, now_ns: int, report: DownloadReport) -> Request:
+    """Return the request without what the venue is known not to keep: it would be pages of nothing."""
+    oldest_of = getattr(exchange, "oldest_ms", None)
+    if oldest_of is None or request.kind is Kind.FUNDING:
+        return request
+    oldest = int(oldest_of(request.minutes, now_ns // MS)) * MS
+    if oldest <= request.start_ns:
+        return request
+    report.clipped_ns = min(oldest, request.end_ns) - request.start_ns
+    return replace(request, start_ns=min(oldest, request.end_ns))
+
+
+def _count_gaps(catalog: Catalog, request: Request, until: int, report: DownloadReport) -> None:
+    """Count the bars that the window has and the catalog does not hold, and the runs they form."""
+    step = request.minutes * MINUTE_NS
+    expected = np.arange(-(-request.start_ns // step) * step, until, step, dtype=np.int64)
+    if request.kind is Kind.FUNDING or not len(expected):
+        return  # the interval of settlements may change: `check` looks at them
+    absent = expected[~np.isin(expected, _held(catalog, request))]
+    report.missing = len(absent)
+    if report.missing:
+        runs = np.split(absent, np.flatnonzero(np.diff(absent) != step) + 1)
+        report.gaps, report.first_gap_ns = len(runs), int(absent[0])
+        report.longest_gap = max(len(run) for run in runs)
 
 
 def _require_window(request: Request) -> None:

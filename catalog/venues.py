@@ -17,6 +17,8 @@ from catalog.symbols import parse_instrument
 ATTEMPTS = 6
 FIRST_PAUSE_S = 1.0
 
+_PASSING, _REFUSED = "passing", "refused"
+
 # Exchange ids of ccxt that are a market segment of a venue.
 _VENUES = {"binanceusdm": "BINANCE", "kucoinfutures": "KUCOIN", "krakenfutures": "KRAKEN"}
 
@@ -59,13 +61,18 @@ class Caller:
         CatalogError
             If it refuses the request.
         """
-        import ccxt
-
         pause = FIRST_PAUSE_S
         for attempt in range(1, self.attempts + 1):
             try:
                 return function(*arguments)
-            except ccxt.NetworkError as error:
+            except Exception as error:
+                kind = _kind(error)
+                if kind is None:
+                    raise
+                if kind == _REFUSED:
+                    raise CatalogError(
+                        f"{what}: the exchange refused", found=f"{type(error).__name__}: {_short(error)}"
+                    ) from error
                 if attempt == self.attempts:
                     raise CatalogIOError(
                         f"{what}: the exchange cannot be reached",
@@ -76,11 +83,18 @@ class Caller:
                 self.retries += 1
                 self.sleep(pause)
                 pause *= 2
-            except ccxt.BaseError as error:
-                raise CatalogError(
-                    f"{what}: the exchange refused", found=f"{type(error).__name__}: {_short(error)}"
-                ) from error
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _kind(error: Exception) -> str | None:
+    """Return whether an error of ccxt passes or is a refusal; None for any other error.
+
+    By name: asking ccxt itself would import all of it, which takes seconds, also for a source without it.
+    """
+    names = {cls.__name__ for cls in type(error).__mro__ if cls.__module__ == "ccxt.base.errors"}
+    if not names:
+        return None
+    return _PASSING if "NetworkError" in names else _REFUSED
 
 
 def open_exchange(exchange_id: str, options: Mapping[str, Any] | None = None) -> Any:

@@ -15,6 +15,7 @@ from adapters.bingx.account_rows import (
     BalanceRow,
     PositionRow,
     balances,
+    commission_rates,
     is_hedge_mode,
     leverages,
     margin_mode,
@@ -25,6 +26,7 @@ from adapters.bingx.errors import SafetyStop, VenueRefused
 from adapters.bingx.order_rows import OrderRow, orders
 from adapters.bingx.rest import (
     BALANCE,
+    COMMISSION,
     LEVERAGE,
     MARGIN_MODE,
     OPEN_ORDERS,
@@ -46,6 +48,8 @@ class AccountFacts:
     orders: tuple[OrderRow, ...]
     converted_from_hedge: bool
     leverage_set: tuple[str, ...]  # symbols whose leverage or margin mode was changed
+    maker_fee: Decimal
+    taker_fee: Decimal
 
 
 async def virtual_balance(rest: BingxRest, asset: str) -> BalanceRow:
@@ -95,7 +99,8 @@ async def secure_account(
         busy = symbol in {row.symbol for row in held} | {row.symbol for row in resting}
         if await _secure_symbol(rest, settings, symbol, busy=busy):
             changed.append(symbol)
-    return AccountFacts(balance, held, resting, converted, tuple(changed))
+    fees = commission_rates(await rest.call(COMMISSION))
+    return AccountFacts(balance, held, resting, converted, tuple(changed), *fees)
 
 
 async def _one_way(rest: BingxRest, settings: ExecutionSettings, *, flat: bool) -> bool:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from adapters.bingx.errors import MalformedAnswer
 from adapters.bingx.fields import (
     Row,
+    asset,
     choice,
     integer,
     malformed,
@@ -21,6 +22,7 @@ from adapters.bingx.fields import (
     positive,
     record,
     rows,
+    symbol,
     text,
     truth,
     truth_or_false,
@@ -59,12 +61,12 @@ def balances(data: object) -> dict[str, BalanceRow]:
     for k, raw in enumerate(rows(data, "balance")):
         where = f"balance[{k}]"
         row = record(raw, where)
-        asset = text(row, "asset", where)
-        if asset in found:
-            raise malformed(f"{where}.asset", asset, "one row an asset")
+        name = asset(row, "asset", where)
+        if name in found:
+            raise malformed(f"{where}.asset", name, "one row an asset")
         frozen = "freezedMargin" if "freezedMargin" in row else "frozenMargin"
-        found[asset] = BalanceRow(
-            asset,
+        found[name] = BalanceRow(
+            name,
             number(row, "balance", where),
             number(row, "equity", where),
             number(row, "availableMargin", where),
@@ -94,7 +96,7 @@ def position(row: Row) -> PositionRow:
     if not 1 <= leverage <= 1000:
         raise malformed(f"{where}.leverage", leverage, "1 to 1000")
     return PositionRow(
-        text(row, "symbol", where),
+        symbol(row, "symbol", where),
         text(row, "positionId", where),
         sign * size,
         average,
@@ -147,31 +149,3 @@ def listen_key(answer: object) -> str:
             "the listen key is not one", found=f"{len(key)} characters", expected="letters, digits"
         )
     return key
-
-
-class IncomeRow(NamedTuple):
-    """A booking of the account."""
-
-    symbol: str
-    kind: str
-    amount: Decimal
-    asset: str
-    ts_ms: int
-
-
-def incomes(data: object) -> list[IncomeRow]:
-    """Return bookings, oldest first; the venue says null where it has none."""
-    found = []
-    for k, raw in enumerate(rows([] if data is None else data, "income")):
-        where = f"income[{k}]"
-        row = record(raw, where)
-        found.append(
-            IncomeRow(
-                str(row.get("symbol") or ""),
-                text(row, "incomeType", where),
-                number(row, "income", where),
-                text(row, "asset", where),
-                milliseconds(row, "time", where),
-            )
-        )
-    return sorted(found, key=lambda income: income.ts_ms)

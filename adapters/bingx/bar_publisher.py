@@ -176,7 +176,7 @@ class BarPublisher:
                 self.confirmed += 1
                 self.differing += shown is not None and newest != shown
                 return rows
-            await asyncio.sleep(CONFIRM_PAUSE_S)
+            await self._settings.timebase.sleep(CONFIRM_PAUSE_S)
         self.unconfirmed += 1
         older = [row for row in rows if row.open_ms < last_ms]
         seen = (closing.seen(ms) for ms in range(first_ms, last_ms + 1, step))

@@ -21,10 +21,10 @@ from adapters.bingx.errors import BingxError, Treatment, VenueRefused
 from adapters.bingx.ledger import OrderLedger
 from adapters.bingx.order_journal import OrderJournal
 from adapters.bingx.order_params import Params, decimal_of, order_params
-from adapters.bingx.order_rows import CONDITIONAL, Placed, State, order, orders, replaced
+from adapters.bingx.order_rows import CONDITIONAL, Placed, State, cancelled, order, orders, replaced
 from adapters.bingx.placing import OrderRefused, Placer
 from adapters.bingx.reconcile import Reconciler
-from adapters.bingx.rest import CANCEL, OPEN_ORDERS, ORDER, REPLACE, BingxRest
+from adapters.bingx.rest import CANCEL, CANCEL_BATCH, OPEN_ORDERS, ORDER, REPLACE, BingxRest
 from adapters.bingx.timebase import Timebase
 from adapters.bingx.tracked import TrackedOrder, venue_client_id
 
@@ -261,6 +261,22 @@ class OrderChanger:
             self._ledger.row(tracked, row)
             self._ledger.end(tracked, State.CANCELLED, row.updated_ms)
         return tracked.closed
+
+    async def cancel_batch(self, symbol: str, group: list[TrackedOrder]) -> None:
+        """Cancel orders of a symbol in one request; those that did not end stay as they are."""
+        ids = [tracked.venue_id for tracked in group if tracked.accepted]
+        if len(ids) < 2:
+            return
+        try:
+            answer = await self._rest.call(
+                CANCEL_BATCH, {"symbol": symbol, "orderIdList": f"[{','.join(ids)}]"}
+            )
+            done, _ = cancelled(answer)
+        except BingxError:
+            return  # the caller goes through them one by one
+        for tracked in group:
+            if tracked.venue_id in done and not tracked.closed:
+                await self._reconciler.order(tracked)  # with what it filled before
 
     def _cancel_refused(self, tracked: TrackedOrder, reason: str) -> None:
         venue_id = VenueOrderId(tracked.venue_id) if tracked.venue_id else None

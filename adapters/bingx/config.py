@@ -127,6 +127,13 @@ class Credentials:
         """
         if env.get("BINGX_KEY_FILE"):
             return cls.from_file(Path(env["BINGX_KEY_FILE"]))
+        if not env.get("BINGX_API_KEY", "").strip() or not env.get("BINGX_API_SECRET", "").strip():
+            raise BingxError(
+                "there is no BingX key",
+                found="BINGX_API_KEY or BINGX_API_SECRET is not set",
+                expected="both, of a demo (VST) account",
+                remedy="set both, or BINGX_KEY_FILE to a file of mode 0600 with key and secret in two lines",
+            )
         return cls.of(env.get("BINGX_API_KEY", ""), env.get("BINGX_API_SECRET", ""))
 
     @classmethod
@@ -182,6 +189,8 @@ class DataSettings:
         Between two reads of mark price, index price and funding of all instruments.
     depth_levels : int
         Levels of the book that quotes and depth are made of: 5, 10, 20, 50 or 100.
+    instant_grace_s : float
+        How long the desk's instants wait for the bar of an instrument.
     """
 
     endpoints: Endpoints = LIVE_DATA
@@ -190,6 +199,7 @@ class DataSettings:
     close_grace_s: float = 2.0
     poll_s: float = 20.0
     depth_levels: int = 5
+    instant_grace_s: float = 8.0
     backfill_minutes: int = 1000
     timeout_s: float = 10.0
     stream: StreamSettings = StreamSettings()
@@ -254,3 +264,29 @@ class ExecutionSettings:
 def at(endpoints: Endpoints, *, rest: str | None, stream: str | None) -> Endpoints:
     """Return endpoints with other addresses, such as those of a fake exchange on loopback."""
     return replace(endpoints, rest=rest or endpoints.rest, stream=stream or endpoints.stream)
+
+
+def data_endpoints(env: Mapping[str, str]) -> Endpoints:
+    """Return where market data comes from: BingX, or what BINGX_REST_URL and BINGX_STREAM_URL name.
+
+    Raises
+    ------
+    SafetyStop
+        An address is neither BingX's nor on this machine.
+    """
+    found = at(LIVE_DATA, rest=env.get("BINGX_REST_URL"), stream=env.get("BINGX_STREAM_URL"))
+    found.require_data()
+    return found
+
+
+def virtual_endpoints(env: Mapping[str, str]) -> Endpoints:
+    """Return where VST orders go: BingX's demo hosts, or what the same variables name on this machine.
+
+    Raises
+    ------
+    SafetyStop
+        An address could trade real money.
+    """
+    found = at(VST, rest=env.get("BINGX_REST_URL"), stream=env.get("BINGX_STREAM_URL"))
+    found.require_virtual()
+    return found

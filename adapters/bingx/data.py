@@ -18,6 +18,7 @@ from nautilus_trader.model import Venue
 from adapters.bingx import engine_data as engine
 from adapters.bingx.bar_publisher import BarPublisher, Closed
 from adapters.bingx.bar_types import desk_bar, minutes_of
+from adapters.bingx.clock import VenueClock
 from adapters.bingx.config import DataSettings
 from adapters.bingx.constants import DEPTH_LEVELS, INTERVALS, MINUTE_MS, VENUE
 from adapters.bingx.errors import BingxError
@@ -46,6 +47,10 @@ class BingxDataClient(MarketDataClient):
         Addresses, symbols, how bars are confirmed.
     feed : InstantFeed, optional
         The desk's feed: gets bars, quotes, prices and funding of its instruments in place of the engine.
+    venue_clock : VenueClock, optional
+        Measured by this client and shared with the feed.
+    instruments : tuple
+        What the engine is told in place of the venue's own list (the desk's rules).
     """
 
     def __init__(
@@ -56,9 +61,16 @@ class BingxDataClient(MarketDataClient):
         cache: Any,
         clock: Any,
         settings: DataSettings,
-        feed: InstantFeed | None,
+        feed: InstantFeed | None = None,
+        venue_clock: VenueClock | None = None,
+        instruments: tuple[Any, ...] = (),
     ) -> None:
-        self.rest = BingxRest(settings.endpoints, timeout_s=settings.timeout_s, timebase=settings.timebase)
+        self.rest = BingxRest(
+            settings.endpoints,
+            timeout_s=settings.timeout_s,
+            timebase=settings.timebase,
+            clock=venue_clock,
+        )
         self.provider = BingxInstrumentProvider(config.instrument_provider, self.rest, settings.symbols)
         super().__init__(
             name=name,
@@ -68,7 +80,7 @@ class BingxDataClient(MarketDataClient):
             venue=Venue(VENUE),
             instrument_provider=self.provider,
         )
-        self._settings, self._feed = settings, feed
+        self._settings, self._feed, self._instruments = settings, feed, instruments
         self._desk = frozenset(feed.assembler.base_minutes) if feed is not None else frozenset()
         self.stream = MarketStream(settings.endpoints.stream, settings.stream, self._stream_is_up)
         self.bars = BarPublisher(self.rest, settings, self._publish_bar, self._stale_topic)
@@ -85,7 +97,7 @@ class BingxDataClient(MarketDataClient):
     async def _connect(self) -> None:
         await self.rest.open()
         await self.provider.load_all_async()
-        for instrument in self.provider.list_all():
+        for instrument in self._instruments or self.provider.list_all():
             self._handle_instrument(instrument)
         self.create_task(self._forever("bars", self.bars.keep_time), "bingx-bars")
         self.create_task(self._forever("prices", self.prices.run), "bingx-prices")

@@ -109,6 +109,8 @@ def classify(code: int, message: str) -> CodeRule:
 class BingxError(Exception):
     """Base of all errors of the adapter."""
 
+    exit_code = 2
+
     def __init__(self, message: str, *, found: str = "", expected: str = "", remedy: str = "") -> None:
         self.message, self.found, self.expected, self.remedy = message, found, expected, remedy
         parts = [message]
@@ -118,6 +120,8 @@ class BingxError(Exception):
 
 class MalformedAnswer(BingxError):
     """An answer or a frame is not what an object needs; nothing is concluded from it."""
+
+    exit_code = 1
 
 
 class VenueRefused(BingxError):
@@ -130,6 +134,8 @@ class VenueRefused(BingxError):
     reason : str
         Its message, without anything of the request.
     """
+
+    exit_code = 3
 
     def __init__(self, what: str, code: int, reason: str) -> None:
         self.code, self.reason = code, reason
@@ -144,9 +150,13 @@ class VenueRefused(BingxError):
 class VenueUnavailable(BingxError):
     """The venue did not answer, or not in time: whether a request was carried out is unknown."""
 
+    exit_code = 3
+
 
 class SafetyStop(BingxError):
     """A safety rule forbids to go on; no setting lifts it."""
+
+    exit_code = 4
 
 
 _REMEDIES = {

@@ -28,7 +28,7 @@ from adapters.bingx.account_guard import free_margin, secure_account, virtual_ba
 from adapters.bingx.account_rows import BalanceRow
 from adapters.bingx.changing import OrderChanger, wanted_of
 from adapters.bingx.config import ExecutionSettings
-from adapters.bingx.constants import VENUE
+from adapters.bingx.constants import BATCH_CANCEL, VENUE
 from adapters.bingx.dead_man import DeadMansSwitch
 from adapters.bingx.errors import BingxError, Meaning, SafetyStop, Treatment
 from adapters.bingx.intake import OrderIntake
@@ -78,8 +78,7 @@ class BingxExecutionClient(ExecutionClient):
         self.book = OrderBook()
         self.journal = OrderJournal(settings.order_journal)
         self.ledger = OrderLedger(self, self.book, self._incomplete)
-        self.ledger.on_fill = self._after_fill
-        self.ledger.on_end = self._after_end
+        self.ledger.on_fill = self.ledger.on_end = self._guard
         self.intake = OrderIntake(self)
         self.placer = Placer(self.rest, timebase, self.book.known_ids, settings.order_window_s)
         self.switch = DeadMansSwitch(self.rest, settings.dead_man_seconds, self._resting)
@@ -108,10 +107,12 @@ class BingxExecutionClient(ExecutionClient):
         await self.rest.open()
         await self.provider.load_all_async()
         for instrument in self.provider.list_all():
-            self._handle_instrument(instrument)
+            if self.cache.instrument(instrument.id) is None:  # a data client may have told it
+                self._handle_instrument(instrument)
         facts = await secure_account(self.rest, self.settings, self.settings.symbols)
         self._secured.update(self.settings.symbols)
         self.reconciler.begin(self.rest.clock.now_ms())
+        self.ledger.maker_fee, self.ledger.taker_fee = facts.maker_fee, facts.taker_fee
         for row in facts.positions:
             self.ledger.net[row.symbol] = row.quantity
         self._account(facts.balance)
@@ -213,11 +214,7 @@ class BingxExecutionClient(ExecutionClient):
     def _incomplete(self, tracked: TrackedOrder) -> None:
         self.spawn(self.reconciler.order(tracked), "bingx-incomplete")
 
-    def _after_fill(self, tracked: TrackedOrder) -> None:
-        if tracked.stop is not None:
-            self.spawn(self.keeper.guard(tracked), "bingx-guard")
-
-    def _after_end(self, tracked: TrackedOrder) -> None:
+    def _guard(self, tracked: TrackedOrder) -> None:
         if tracked.stop is not None:
             self.spawn(self.keeper.guard(tracked), "bingx-guard")
 
@@ -343,27 +340,40 @@ class BingxExecutionClient(ExecutionClient):
                     order, command.venue_order_id, "not known at BingX", self.now_ms() * MS
                 )
             return
+        await self._cancel_tracked(tracked)
+
+    async def _batch_cancel_orders(self, command: Any) -> None:
+        self.spawn(self._cancel_many([self._known(cancel) for cancel in command.cancels]), "bingx-cancels")
+        for cancel in command.cancels:
+            if self._known(cancel) is None:
+                await self._cancel_order(cancel)  # tells that it is not known
+
+    async def _cancel_all_orders(self, command: Any) -> None:
+        side = command.order_side
+        found: list[TrackedOrder | None] = [
+            tracked
+            for tracked in self.book.open
+            if tracked.order.instrument_id == command.instrument_id and side in (None, tracked.order.side)
+        ]
+        self.spawn(self._cancel_many(found), "bingx-cancel-all")
+
+    async def _cancel_many(self, found: list[TrackedOrder | None]) -> None:
+        """Cancel orders together, by symbol; what the venue did not cancel is asked for one by one."""
+        mine = [t for t in found if t is not None]
+        for symbol in sorted({t.symbol for t in mine}):
+            group = [t for t in mine if t.symbol == symbol and t.waits_for is None and not t.closed]
+            for at in range(0, len(group), BATCH_CANCEL):
+                await self.changer.cancel_batch(symbol, group[at : at + BATCH_CANCEL])
+        for tracked in mine:
+            if not tracked.closed:
+                await self._cancel_tracked(tracked)
+
+    async def _cancel_tracked(self, tracked: TrackedOrder) -> None:
         async with tracked.lock:
             if tracked.waits_for is not None:
                 tracked.waits_for.stop = None  # it never was at the venue by itself
                 self.ledger.reject(tracked, "cancelled before its entry filled", self.now_ms())
                 return
-            await self.changer.cancel(tracked)
-
-    async def _batch_cancel_orders(self, command: Any) -> None:
-        for cancel in command.cancels:
-            await self._cancel_order(cancel)
-
-    async def _cancel_all_orders(self, command: Any) -> None:
-        side = command.order_side
-        for tracked in self.book.open:
-            order = tracked.order
-            if order.instrument_id != command.instrument_id or (side is not None and side != order.side):
-                continue
-            self.spawn(self._cancel_tracked(tracked), f"bingx-cancel-{tracked.client_id}")
-
-    async def _cancel_tracked(self, tracked: TrackedOrder) -> None:
-        async with tracked.lock:
             await self.changer.cancel(tracked)
 
     async def _query_order(self, command: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from nautilus_trader.live.clients import DataClientFactory, ExecutionClientFactory
 
+from adapters.bingx.clock import VenueClock
 from adapters.bingx.config import DataSettings, ExecutionSettings
 from adapters.bingx.data import BingxDataClient
 from adapters.bingx.execution import BingxExecutionClient
@@ -21,14 +22,24 @@ def data_factory(
     settings: DataSettings,
     feed: InstantFeed | None = None,
     made: Callable[[BingxDataClient], None] | None = None,
+    clock: VenueClock | None = None,
+    instruments: tuple[Any, ...] = (),
 ) -> type[DataClientFactory]:
     """Return a factory of data clients; `made` is told the client, for its counters."""
+    venue_clock = clock
 
     class Factory(DataClientFactory):
         @staticmethod
         def create(*, name: Any, config: Any, cache: Any, clock: Any) -> BingxDataClient:
             client = BingxDataClient(
-                name=name, config=config, cache=cache, clock=clock, settings=settings, feed=feed
+                name=name,
+                config=config,
+                cache=cache,
+                clock=clock,
+                settings=settings,
+                feed=feed,
+                venue_clock=venue_clock,
+                instruments=instruments,
             )
             if made is not None:
                 made(client)

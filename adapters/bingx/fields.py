@@ -15,6 +15,8 @@ from typing import Any
 from adapters.bingx.errors import MalformedAnswer
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,24}(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,2})?")
+_SYMBOL = re.compile(r"[A-Z0-9]{1,30}-[A-Z]{3,5}")
+_ASSET = re.compile(r"[A-Z][A-Z0-9]{1,11}")
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _LIMIT = Decimal(10) ** 15
 # Time stamps in milliseconds: 2017-01-01 to 2100-01-01.
@@ -151,5 +153,29 @@ def truth(row: Row, key: str, where: str) -> bool:
 
 
 def truth_or_false(row: Row, key: str, where: str) -> bool:
-    """Return a boolean; absent, null and empty mean false."""
-    return False if row.get(key) in (None, "") else truth(row, key, where)
+    """Return a boolean; without the field it is false."""
+    return truth(row, key, where) if key in row else False
+
+
+def symbol(row: Row, key: str, where: str) -> str:
+    """Return the symbol of a contract, such as BTC-USDT."""
+    value = text(row, key, where)
+    if not _SYMBOL.fullmatch(value):
+        raise malformed(f"{where}.{key}", value, "a symbol such as BTC-USDT")
+    return value
+
+
+def asset(row: Row, key: str, where: str) -> str:
+    """Return the name of an asset, such as USDT."""
+    value = text(row, key, where)
+    if not _ASSET.fullmatch(value):
+        raise malformed(f"{where}.{key}", value, "an asset such as USDT")
+    return value
+
+
+def some_rows(value: object, where: str) -> Sequence[Any]:
+    """Return a JSON array that is not empty."""
+    found = rows(value, where)
+    if not found:
+        raise malformed(where, value, "at least one row")
+    return found

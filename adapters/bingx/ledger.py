@@ -62,6 +62,7 @@ class OrderLedger:
     ) -> None:
         self._events, self.book, self._incomplete = events, book, incomplete
         self.net: dict[str, Decimal] = {}  # signed position by symbol, from fills
+        self.maker_fee, self.taker_fee = Decimal("0.0002"), Decimal("0.0005")  # of the account, once known
         self.fills = 0
         self.stale_events = 0
         self.repeated_fills = 0
@@ -166,7 +167,7 @@ class OrderLedger:
         self.fills += 1
         self.last_fill_ms = max(self.last_fill_ms, ts_ms)
         if maker is None:
-            maker = _is_maker(tracked, price * quantity, fee)
+            maker = self._is_maker(price * quantity, fee)
         self._events.generate_order_filled(
             order=tracked.order,
             venue_order_id=VenueOrderId(tracked.venue_id or venue_id),
@@ -217,12 +218,10 @@ class OrderLedger:
             self._events.generate_order_canceled(tracked.order, venue_id, ts_ms * MS)
         self._ended(tracked)
 
+    def _is_maker(self, notional: Decimal, fee: Decimal) -> bool:
+        """Return whether a fee is nearer to the maker's rate than to the taker's: the stream does not say."""
+        return abs(fee - notional * self.maker_fee) < abs(fee - notional * self.taker_fee)
+
     def _ended(self, tracked: TrackedOrder) -> None:
         if self.on_end is not None:
             self.on_end(tracked)
-
-
-def _is_maker(tracked: TrackedOrder, notional: Decimal, fee: Decimal) -> bool:
-    """Return whether a fee is nearer to the maker's rate than to the taker's (the stream may not say it)."""
-    contract = tracked.contract
-    return abs(fee - notional * contract.maker_fee) < abs(fee - notional * contract.taker_fee)

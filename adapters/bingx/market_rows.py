@@ -23,10 +23,11 @@ from adapters.bingx.fields import (
     positive,
     record,
     rows,
+    some_rows,
     text,
-    text_or_empty,
     truth,
 )
+from adapters.bingx.fields import symbol as symbol_of
 
 ONLINE = 1
 MAX_PRECISION = 16
@@ -120,7 +121,7 @@ def contracts(data: object) -> tuple[dict[str, Contract], dict[str, MalformedAns
     broken: dict[str, MalformedAnswer] = {}
     for k, raw in enumerate(rows(data, "contracts")):
         row = record(raw, f"contracts[{k}]")
-        symbol = text(row, "symbol", f"contracts[{k}]")
+        symbol = symbol_of(row, "symbol", f"contracts[{k}]")
         try:
             good[symbol] = contract(row)
         except MalformedAnswer as error:
@@ -131,7 +132,7 @@ def contracts(data: object) -> tuple[dict[str, Contract], dict[str, MalformedAns
 def contract(row: Row) -> Contract:
     """Return one contract."""
     where = "contract"
-    symbol = text(row, "symbol", where)
+    symbol = symbol_of(row, "symbol", where)
     asset, currency = text(row, "asset", where), text(row, "currency", where)
     if symbol != f"{asset}-{currency}":
         raise malformed(f"{where}.symbol", symbol, f"{asset}-{currency}")
@@ -180,7 +181,7 @@ def kline_frame(data: object, *, minutes: int = 1) -> list[Kline]:
     """Return the bars of a stream frame's `data`; the last one is forming."""
     return sorted(
         _kline(record(raw, "kline"), "kline", ("o", "h", "l", "c", "v"), "T", minutes)
-        for raw in rows(data, "kline frame")
+        for raw in some_rows(data, "kline frame")
     )
 
 
@@ -200,8 +201,9 @@ def book(data: object, symbol: str, ts_ms: int | None = None) -> BookRow:
     if ts_ms is None:
         ts_ms = milliseconds(row, "T", "depth")
     # Quantities in coins where the venue gives both.
-    bids = _levels(row, "bidsCoin" if "bidsCoin" in row else "bids", reverse=True)
-    asks = _levels(row, "asksCoin" if "asksCoin" in row else "asks", reverse=False)
+    coins = "Coin" if "bidsCoin" in row or "asksCoin" in row else ""
+    bids = _levels(row, f"bids{coins}", reverse=True)
+    asks = _levels(row, f"asks{coins}", reverse=False)
     if bids and asks and bids[0][0] >= asks[0][0]:
         raise malformed("depth", f"bid {bids[0][0]} ask {asks[0][0]}", "the best bid below the best ask")
     return BookRow(symbol, ts_ms, bids, asks)
@@ -234,7 +236,7 @@ def trade_frame(data: object, symbol: str) -> list[TradeRow]:
     """Return the prints of a trade frame, oldest first; equal prints stay apart (ccxt drops them)."""
     seen: dict[tuple[object, ...], int] = {}
     found = []
-    frame = rows(data, "trade frame")
+    frame = some_rows(data, "trade frame")
     newest_first = len(frame) > 1 and _time_of(frame[0]) > _time_of(frame[-1])
     for raw in reversed(frame) if newest_first else frame:
         row = record(raw, "trade")
@@ -296,7 +298,7 @@ def premium(row: Row) -> Premium:
         if interval not in (1, 2, 4, 8, 24):
             raise malformed(f"{where}.fundingIntervalHours", interval, "1, 2, 4, 8 or 24")
     return Premium(
-        text(row, "symbol", where),
+        symbol_of(row, "symbol", where),
         positive(row, "markPrice", where),
         positive(row, "indexPrice", where),
         _rate(row, "lastFundingRate", where),
@@ -311,7 +313,7 @@ def funding(data: object, symbol: str) -> list[FundingRow]:
     for k, raw in enumerate(rows([] if data is None else data, "funding rates")):
         where = f"funding rates[{k}]"
         row = record(raw, where)
-        if text(row, "symbol", where) != symbol:
+        if symbol_of(row, "symbol", where) != symbol:
             raise malformed(f"{where}.symbol", row["symbol"], symbol)
         ts = milliseconds(row, "fundingTime", where)
         found[ts] = FundingRow(symbol, ts, _rate(row, "fundingRate", where))
@@ -331,42 +333,3 @@ def mark_price_frame(data: object, symbol: str) -> tuple[int, Decimal]:
     if text(row, "s", "mark price") != symbol:
         raise malformed("mark price.s", row["s"], symbol)
     return milliseconds(row, "E", "mark price"), positive(row, "p", "mark price")
-
-
-class Ticker(NamedTuple):
-    """Best prices and the quote volume of 24 hours."""
-
-    symbol: str
-    last: Decimal
-    bid: Decimal
-    ask: Decimal
-    quote_volume: Decimal
-
-
-def tickers(data: object) -> dict[str, Ticker]:
-    """Return tickers by symbol; the venue sends one object or a list."""
-    found = {}
-    for raw in data if isinstance(data, list) else [data]:
-        row = record(raw, "ticker")
-        symbol = text(row, "symbol", "ticker")
-        found[symbol] = Ticker(
-            symbol,
-            positive(row, "lastPrice", "ticker"),
-            not_negative(row, "bidPrice", "ticker"),
-            not_negative(row, "askPrice", "ticker"),
-            not_negative(row, "quoteVolume", "ticker"),
-        )
-    return found
-
-
-def split_topic(topic: str) -> tuple[str, str]:
-    """Return symbol and channel of a `dataType`."""
-    symbol, at, channel = topic.partition("@")
-    if not at or not symbol or not channel:
-        raise malformed("frame.dataType", topic, "SYMBOL@CHANNEL")
-    return symbol, channel
-
-
-def topic_of(frame: Row) -> str:
-    """Return the `dataType` of a frame, empty for answers and user events."""
-    return text_or_empty(frame, "dataType", "frame")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from adapters.bingx.account_rows import SIDES
 from adapters.bingx.fields import (
     Row,
+    asset,
     choice,
     integer,
     malformed,
@@ -25,6 +26,7 @@ from adapters.bingx.fields import (
     positive,
     record,
     rows,
+    symbol,
     text,
     text_or_empty,
     truth_or_false,
@@ -152,7 +154,7 @@ def order_row(row: Row) -> OrderRow:
     return OrderRow(
         order_id(row, where),
         _client_id(row, where),
-        text(row, "symbol", where),
+        symbol(row, "symbol", where),
         choice(row, "side", where, ORDER_SIDES),
         choice(row, "positionSide", where, POSITION_SIDES),
         kind,
@@ -164,11 +166,21 @@ def order_row(row: Row) -> OrderRow:
         state,
         truth_or_false(row, "reduceOnly", where),
         truth_or_false(row, "postOnly", where) or row.get("timeInForce") == "PostOnly",
-        text_or_empty(row, "workingType", where),
+        _working_type(row, kind, state, where),
         milliseconds(row, "time", where),
         milliseconds(row, "updateTime", where),
         other_id(row, "triggerOrderId", where),
     )
+
+
+WORKING_TYPES = {name: name for name in ("MARK_PRICE", "CONTRACT_PRICE", "INDEX_PRICE")}
+
+
+def _working_type(row: Row, kind: str, state: State, where: str) -> str:
+    """Return which price triggers; an order without a trigger may say anything."""
+    if kind in CONDITIONAL and not state.is_final:
+        return choice(row, "workingType", where, WORKING_TYPES)
+    return text_or_empty(row, "workingType", where)
 
 
 def price_of(row: Row, key: str, where: str, *, needed: bool) -> Decimal:
@@ -227,7 +239,7 @@ def placed_row(row: Row) -> Placed:
     return Placed(
         order_id(row, where),
         _client_id(row, where),
-        text(row, "symbol", where),
+        symbol(row, "symbol", where),
         choice(row, "status", where, STATES) if known else None,
         number_or_none(row, "executedQty", where),
     )
@@ -238,7 +250,7 @@ def cancelled(data: object) -> tuple[list[str], list[tuple[str, int, str]]]:
     row = record(data, "cancel answer")
     done = [
         order_id(record(raw, "cancelled order"), "cancelled order")
-        for raw in rows(row.get("success") or [], "success")
+        for raw in rows(row.get("success"), "success")
     ]
     failed = []
     for raw in rows(row.get("failed") or [], "failed"):
@@ -289,15 +301,13 @@ def fill_row(row: Row) -> FillRow:
     where = "fill"
     return FillRow(
         str(integer(row, "orderId", where)),
-        text(row, "tradeId", where)
-        if isinstance(row.get("tradeId"), str)
-        else str(integer(row, "tradeId", where)),
-        text(row, "symbol", where),
+        str(integer(row, "tradeId", where)),
+        symbol(row, "symbol", where),
         choice(row, "side", where, {"buy": 1, "sell": -1, "BUY": 1, "SELL": -1}),
         positive(row, "qty", where),
         positive(row, "price", where),
         -number(row, "commission", where),
-        text(row, "commissionAsset", where),
+        asset(row, "commissionAsset", where),
         choice(row, "role", where, {"maker": True, "taker": False}),
         _iso_ms(text(row, "filledTm", where), where),
     )

@@ -64,11 +64,9 @@ SERVER_TIME = _market("server time", "swapV2PublicGetServerTime", dict, Priority
 CONTRACTS = _market("contracts", "swapV2PublicGetQuoteContracts", list)
 KLINES = _market("klines", "swapV3PublicGetQuoteKlines", list)
 MARK_KLINES = _market("mark klines", "swapV1PublicGetMarketMarkPriceKlines", list, Priority.HISTORY)
-DEPTH = _market("depth", "swapV2PublicGetQuoteDepth", dict)
 TRADES = _market("trades", "swapV2PublicGetQuoteTrades", list)
 PREMIUM = _market("premium index", "swapV2PublicGetQuotePremiumIndex", object)
 FUNDING = _market("funding rates", "swapV2PublicGetQuoteFundingRate", object)
-TICKER = _market("ticker", "swapV2PublicGetQuoteTicker", object)
 
 BALANCE = _private("balance", "swapV3PrivateGetUserBalance", list)
 POSITIONS = _private("positions", "swapV2PrivateGetUserPositions", list)
@@ -80,7 +78,6 @@ MARGIN_MODE = _private("margin mode", "swapV2PrivateGetTradeMarginType", dict)
 SET_MARGIN_MODE = _private("set margin mode", "swapV2PrivatePostTradeMarginType", None)
 COMMISSION = _private("commission rate", "swapV2PrivateGetUserCommissionRate", dict)
 GET_VST = _private("grant of VST", "swapV1PrivatePostTradeGetVst", dict, repeatable=False)
-INCOME = _private("income", "swapV2PrivateGetUserIncome", object)
 
 _ORDER = Priority.ORDER
 PLACE = _private("order", "swapV2PrivatePostTradeOrder", dict, priority=_ORDER, repeatable=False)
@@ -131,13 +128,14 @@ class BingxRest:
         timeout_s: float = 10.0,
         timebase: Timebase | None = None,
         limiter: PriorityLimiter | None = None,
+        clock: VenueClock | None = None,
     ) -> None:
         if credentials is None:
             endpoints.require_data()
         else:
             endpoints.require_virtual()  # a key never goes to a host that could trade real money
         self._endpoints, self._credentials, self._timeout_s = endpoints, credentials, timeout_s
-        self.clock = VenueClock(timebase or WallTime())
+        self.clock = clock or VenueClock(timebase or WallTime())
         self.limiter = limiter or PriorityLimiter(rate_rules())
         self._exchange: Any = None
         self.requests = 0

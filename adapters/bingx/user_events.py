@@ -13,6 +13,7 @@ from typing import NamedTuple
 from adapters.bingx.errors import MalformedAnswer
 from adapters.bingx.fields import (
     Row,
+    asset,
     choice,
     integer,
     malformed,
@@ -22,6 +23,7 @@ from adapters.bingx.fields import (
     number_or_none,
     record,
     rows,
+    symbol,
     text,
     text_or_empty,
     truth_or_false,
@@ -76,6 +78,12 @@ class AccountEvent(NamedTuple):
 ORDER_EVENTS = frozenset({"ORDER_TRADE_UPDATE", "TRADE_UPDATE"})
 
 
+EXECUTIONS = {
+    name: name
+    for name in ("NEW", "TRADE", "CANCELED", "CANCELLED", "EXPIRED", "CALCULATED", "TRIGGERED", "AMENDED")
+}
+
+
 def order_event(frame: Row) -> OrderEvent:
     """Return an order event of the user stream."""
     where = "order event"
@@ -83,7 +91,7 @@ def order_event(frame: Row) -> OrderEvent:
     state = choice(row, "X", where, STATES)
     quantity, filled = not_negative(row, "q", where), not_negative(row, "z", where)
     check_filled(where, state, quantity, filled)
-    is_trade = text(row, "x", where) == "TRADE"
+    is_trade = choice(row, "x", where, EXECUTIONS) == "TRADE"
     average = number_or_none(row, "ap", where) or Decimal(0)
     if filled and average <= 0:
         raise malformed(f"{where}.ap", row.get("ap"), "a price above 0: the order has filled")
@@ -98,7 +106,7 @@ def order_event(frame: Row) -> OrderEvent:
     return OrderEvent(
         str(integer(row, "i", where)),
         text_or_empty(row, "c", where).lower(),
-        text(row, "s", where),
+        symbol(row, "s", where),
         choice(row, "S", where, ORDER_SIDES),
         choice(row, "o", where, TYPES),
         state,
@@ -110,7 +118,7 @@ def order_event(frame: Row) -> OrderEvent:
         _last(row, "L", where),
         _trade_id(row, where),
         -(fee or Decimal(0)),
-        text_or_empty(row, "N", where),
+        asset(row, "N", where) if row.get("N") not in (None, "") else "",
         maker if isinstance(maker, bool) else None,
         ts,
         other_id(row, "ti", where),
@@ -138,14 +146,14 @@ def account_event(frame: Row) -> AccountEvent:
     wallets: dict[str, Decimal] = {}
     for raw in rows(row.get("B") or [], f"{where}.B"):
         wallet = record(raw, where)
-        wallets[text(wallet, "a", where)] = number(wallet, "wb", where)
+        wallets[asset(wallet, "a", where)] = number(wallet, "wb", where)
     sizes: dict[str, Decimal] = {}
     for raw in rows(row.get("P") or [], f"{where}.P"):
         item = record(raw, where)
         amount = number(item, "pa", where)
         side = choice(item, "ps", where, POSITION_SIDES)
-        symbol = text(item, "s", where)
-        sizes[symbol] = sizes.get(symbol, Decimal(0)) + (amount if side == 0 else side * abs(amount))
+        name = symbol(item, "s", where)
+        sizes[name] = sizes.get(name, Decimal(0)) + (amount if side == 0 else side * abs(amount))
     return AccountEvent(text(row, "m", where), milliseconds(frame, "E", where), wallets, sizes)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +15,7 @@ from crupto_nautilus.cli.options import (
     When,
     catalog_option,
     check_window,
+    iso,
 )
 from crupto_nautilus.cli.output import Result, Table
 from crupto_nautilus.cli.progress import progress
@@ -20,7 +24,7 @@ from crupto_nautilus.errors import UsageError
 
 @command("download")
 @catalog_option
-@click.option("--venue", required=True, help="Exchange id of ccxt: bingx, binanceusdm, bybit ...")
+@click.option("--venue", required=True, help="bingx, or an exchange id of ccxt: binanceusdm, ccxt:bybit ...")
 @click.option("--symbols", type=Names(), required=True, help="Instrument ids or coins, separated by commas.")
 @click.option(
     "--kinds", type=Names(), default=("ohlcv",), help="ohlcv, funding, mark, reference; default: ohlcv."
@@ -52,7 +56,6 @@ def download(
     from catalog.schema import Kind
     from catalog.store import Catalog
     from catalog.timeframes import parse_timeframe
-    from catalog.venues import open_exchange
 
     check_window(start_ns, end_ns)
     minutes = parse_timeframe(timeframe)
@@ -61,10 +64,9 @@ def download(
         if name not in known:
             raise UsageError(f"there is no kind {name}", found=name, expected=", ".join(known))
     instruments = [instrument_at(venue, name) for name in symbols]
-    exchange = open_exchange(venue)
-    held = Catalog.create(catalog_dir)
     reports = []
-    with progress() as report:
+    with opened(venue) as exchange, progress() as report:
+        held = Catalog.create(catalog_dir)
         for instrument in instruments:
             for kind in map(Kind, kinds):
                 step = funding_hours * 60 if kind is Kind.FUNDING else minutes
@@ -77,13 +79,37 @@ def download(
             str(item.rows),
             str(item.written),
             str(item.pages_held),
+            str(item.missing),
+            iso(item.first_gap_ns) if item.gaps else "",
         )
         for item in reports
     )
-    columns = ("instrument", "kind", "rows", "new", "pages held")
-    table = Table("", columns, rows, frozenset(columns[2:]))
-    tail = f"`crupto catalog check --catalog {catalog_dir}` shows gaps"
-    return Result({"catalog": catalog_dir, "venue": venue, "reports": reports}, (table, tail))
+    columns = ("instrument", "kind", "rows", "new", "pages held", "missing", "first gap")
+    table = Table("", columns, rows, frozenset(columns[2:6]))
+    tail = [f"`crupto catalog check --catalog {catalog_dir}` shows gaps"]
+    clipped = max((item.clipped_ns for item in reports), default=0)
+    if clipped:
+        days = clipped / (24 * 3600 * 10**9)
+        tail.insert(0, f"{venue} keeps no older rows: the first {days:.1f} days were not asked for")
+    return Result({"catalog": catalog_dir, "venue": venue, "reports": reports}, (table, *tail))
+
+
+@contextmanager
+def opened(venue: str) -> Iterator[Any]:
+    """Open an exchange: BingX by its own adapter, any other (`bybit` or `ccxt:bybit`) through ccxt."""
+    import os
+
+    name = venue.removeprefix("ccxt:")
+    if venue == "bingx":
+        from adapters.bingx.config import data_endpoints
+        from adapters.bingx.download import BingxHistory
+
+        with BingxHistory(data_endpoints(os.environ)) as history:
+            yield history
+        return
+    from catalog.venues import open_exchange
+
+    yield open_exchange(name)
 
 
 def instrument_at(venue: str, asked: str) -> str:
@@ -93,5 +119,5 @@ def instrument_at(venue: str, asked: str) -> str:
 
     if "." in asked:
         return parse_instrument(asked.upper()).id
-    place = venue_of(venue)
+    place = venue_of(venue.removeprefix("ccxt:"))
     return f"{asked.upper()}-USDT.{place}" if place == "BINGX" else f"{asked.upper()}USDT-PERP.{place}"

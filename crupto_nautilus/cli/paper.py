@@ -16,6 +16,13 @@ from crupto_nautilus.cli.paper_options import (
     run_options,
     wall_limit_s,
 )
+from crupto_nautilus.cli.paper_venue import (
+    check_live,
+    data_settings,
+    execution_settings,
+    live_catalog,
+    live_symbols,
+)
 from crupto_nautilus.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
 def paper(
     *,
     feed: str,
+    execution: str,
     catalog_dir: Path | None,
     use_mock_feed: bool,
     speed: float,
@@ -54,6 +62,8 @@ def paper(
 ) -> Result:
     """Run the desk in a live node with sandbox execution.
 
+    With --feed bingx on live data (no key needed), with --execution vst on BingX's demo account.
+
     A kill switch stays until an operator unlocks it, so a run may end halted.  Ctrl-C (or SIGTERM) ends the
     run cleanly.  `crupto parity RUN` proves that it decided as the backtest does.
     """
@@ -64,22 +74,30 @@ def paper(
         end_ns = _earlier(end_ns, until_ns)
         until_ns = None
     check_window(start_ns, end_ns)
+    check_live(feed, execution, mock=use_mock_feed, speed=speed, start_ns=start_ns, end_ns=end_ns)
+    profile = "vst" if execution == "vst" else profile
     config = load_config(config_dir, profile=profile)
     for name in strategies or ():
         registry.get(name)
-    market = _market(catalog_dir, use_mock_feed or (profile == "vst" and catalog_dir is None), out)
-    chosen = resolve_symbols(symbols, open_catalog(market).instruments()) if symbols else None
+    live = feed != "replay"
+    if live:
+        market: Path = live_catalog(catalog_dir, out)
+        chosen: tuple[str, ...] | None = live_symbols(symbols, config)
+    else:
+        market = _market(catalog_dir, use_mock_feed or (profile == "vst" and catalog_dir is None), out)
+        chosen = resolve_symbols(symbols, open_catalog(market).instruments()) if symbols else None
 
     from crupto_nautilus.cli.dashboard_service import dashboard_services
     from crupto_nautilus.cli.running import new_run_id, run_paper_desk
     from crupto_nautilus.desk.options import PaperOptions
     from crupto_nautilus.journal.database import default_url
 
+    name = run_id or config.runtime.run_id or new_run_id("paper" if profile == "paper" else profile, out)
     options = PaperOptions(
         catalog=market,
         config=config,
         out=out,
-        run_id=run_id or config.runtime.run_id or new_run_id("paper" if profile == "paper" else profile, out),
+        run_id=name,
         symbols=chosen,
         start_ns=start_ns,
         end_ns=end_ns,
@@ -90,6 +108,9 @@ def paper(
         feed=feed,
         speed=speed,
         max_cycles=max_cycles,
+        execution=execution,
+        data_settings=data_settings(execution) if live else None,
+        execution_settings=execution_settings(execution, out, name),
     )
     services = _length(wall_limit_s(duration, max_seconds), until_ns) + dashboard_services(config)
     return run_paper_desk(options, services, status_every_s=status_every_s)

@@ -57,10 +57,17 @@ def together(*options: Callable[[Body], Body]) -> Callable[[Body], Body]:
 feed_options = together(
     click.option(
         "--feed",
-        type=click.Choice(["replay"]),
+        type=click.Choice(["replay", "bingx"]),
         default="replay",
         show_default=True,
-        help="Where market data comes from.",
+        help="Where market data comes from: a catalog, or BingX live (no key needed).",
+    ),
+    click.option(
+        "--execution",
+        type=click.Choice(["sandbox", "vst"]),
+        default="sandbox",
+        show_default=True,
+        help="Where orders go: the simulated venue, or BingX's demo account (BINGX_API_KEY, _SECRET).",
     ),
     click.option(
         "--catalog",
@@ -69,7 +76,7 @@ feed_options = together(
         envvar="CRUPTO_CATALOG",
         show_envvar=True,
         metavar="DIR",
-        help="Catalog that is replayed (and warms the desk up).",
+        help="Catalog that is replayed, or that takes up the history of a live feed.",
     ),
     click.option(
         "--use-mock-feed",

@@ -22,6 +22,7 @@ from catalog.instants import run_instants
 from catalog.symbols import parse_instrument
 from crupto_nautilus.desk.assembly import DeskPlan
 from crupto_nautilus.desk.options import PaperOptions
+from crupto_nautilus.desk.outcome import MONEY_TOLERANCE
 from crupto_nautilus.desk.plan import Prepared
 from crupto_nautilus.desk.reopening import opening_balance, reopening_marks, reopening_prices
 
@@ -67,6 +68,11 @@ class Venue(Protocol):
 
     account_has_funding: bool
     """Whether the venue's account settles funding; the sandbox does not, the books hold it alone."""
+    money_tolerance: float
+    """How far account and books may differ, USDT."""
+
+    def own_balance(self, balance: float) -> float:
+        """Return the account's balance as the desk counts it, from its own starting equity."""
 
     def add_to(self, builder: Any) -> Any:
         """Add the execution client to a node's builder and return it."""
@@ -142,6 +148,7 @@ class Sandbox:
 
     account = ""
     account_has_funding = False
+    money_tolerance = MONEY_TOLERANCE
 
     def __init__(self, plan: DeskPlan, options: PaperOptions) -> None:
         venue = EngineVenue(min(plan.rules).rpartition(".")[2])
@@ -154,13 +161,32 @@ class Sandbox:
         self._name = str(venue)
         self._config = SandboxExecutionClientConfig(venue, balances, bar_execution=True, **arguments)
 
+    def own_balance(self, balance: float) -> float:
+        """Return the balance: the sandbox starts at the desk's equity."""
+        return balance
+
     def add_to(self, builder: Any) -> Any:
         """Add the sandbox."""
         return builder.add_simulated_exec_client(self._name, SandboxExecutionClientFactory(), self._config)
 
 
-FEEDS: Final[dict[str, Callable[[Prepared, DeskPlan, PaperOptions], Feed]]] = {"replay": ReplayFeed}
-VENUES: Final[dict[str, Callable[[DeskPlan, PaperOptions], Venue]]] = {"sandbox": Sandbox}
+def _bingx(prepared: Prepared, plan: DeskPlan, options: PaperOptions) -> Feed:
+    from crupto_nautilus.desk.bingx_edges import BingxFeed
+
+    return BingxFeed(prepared, plan, options)
+
+
+def _vst(plan: DeskPlan, options: PaperOptions) -> Venue:
+    from crupto_nautilus.desk.bingx_edges import VstVenue
+
+    return VstVenue(plan, options)
+
+
+FEEDS: Final[dict[str, Callable[[Prepared, DeskPlan, PaperOptions], Feed]]] = {
+    "replay": ReplayFeed,
+    "bingx": _bingx,
+}
+VENUES: Final[dict[str, Callable[[DeskPlan, PaperOptions], Venue]]] = {"sandbox": Sandbox, "vst": _vst}
 
 
 def _progress(options: PaperOptions, start_ns: int, end_ns: int) -> Callable[[int], None] | None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crupto_nautilus.config import DeskConfig
+
+if TYPE_CHECKING:
+    from adapters.bingx.config import DataSettings, ExecutionSettings
 
 DEFAULT_UNLOCK_HOURS = 24.0
 
@@ -49,3 +53,5 @@ class PaperOptions(BacktestOptions):
     max_cycles: int | None = None  # instants
     resume: bool = False  # go on from the newest checkpoint of the run
     accept_governance_change: bool = False  # of a run that is resumed
+    data_settings: DataSettings | None = None  # of a live feed
+    execution_settings: ExecutionSettings | None = None  # of an account at a venue

@@ -75,7 +75,7 @@ def finish(
     return folder.path
 
 
-def check_run(run: DeskRun, *, account_has_funding: bool = True) -> None:
+def check_run(run: DeskRun, *, account_has_funding: bool = True, tolerance: float = MONEY_TOLERANCE) -> None:
     """Refuse a run in which a handler raised, or whose books differ from the engine's account.
 
     The sandbox settles no funding: there the books hold it alone (`account_has_funding` False).
@@ -94,10 +94,10 @@ def check_run(run: DeskRun, *, account_has_funding: bool = True) -> None:
     books = run.desk.risk_desk.books
     expected = books.balance - (0.0 if account_has_funding else books.funding_usd)
     difference = abs(expected - run.engine_balance)
-    if difference > MONEY_TOLERANCE:
+    if difference > tolerance:
         raise CheckFailed(
             "the desk's books and the engine's account disagree",
             found=f"books {expected:.8f} USDT, account {run.engine_balance:.8f} USDT",
-            expected=f"a difference of at most {MONEY_TOLERANCE}",
+            expected=f"a difference of at most {tolerance}",
             remedy="this is a defect of the desk: please report it with the run's command and data",
         )

@@ -24,10 +24,11 @@ from crupto_nautilus.desk.gentle_end import EndGently, Signals
 from crupto_nautilus.desk.housekeeping import Housekeeping
 from crupto_nautilus.desk.journalling import LiveJournal
 from crupto_nautilus.desk.latency import Latency
+from crupto_nautilus.desk.live_history import prepare_paper, until_now
 from crupto_nautilus.desk.lock import account_lock, run_lock
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.outcome import DeskRun, account_balance, check_run, finish
-from crupto_nautilus.desk.plan import make_plan, prepare
+from crupto_nautilus.desk.plan import make_plan
 from crupto_nautilus.desk.reopening import reopening_difference
 from crupto_nautilus.desk.resume import Previous, previous_run, resume_point
 from crupto_nautilus.desk.services import PaperContext, RunEnding, RunService, running
@@ -77,7 +78,7 @@ def _play(
     writer: RunWriter,
 ) -> Path:
     wall_start = time.time_ns()
-    prepared = prepare(options)
+    prepared = prepare_paper(options)
     plan = make_plan(prepared, options, resume_point(previous, prepared, options))
     feed = FEEDS[options.feed](prepared, plan, options)
     venue = VENUES[options.execution](plan, options)
@@ -99,13 +100,15 @@ def _play(
         node.run()
         stop.over()
     cpu = time.process_time() - started
-    balance = account_balance(node.portfolio, prepared.choice.window)
+    balance = venue.own_balance(account_balance(node.portfolio, prepared.choice.window))
     balance -= reopening_difference(node.cache, desk)
     node.dispose()
     if feed.failure:
         raise CheckFailed("the feed failed", found=feed.failure, expected="a feed that plays to its end")
     run = DeskRun(desk, recording, balance, cpu)
-    check_run(run, account_has_funding=venue.account_has_funding)
+    check_run(run, account_has_funding=venue.account_has_funding, tolerance=venue.money_tolerance)
+    if options.feed != "replay":
+        prepared = until_now(prepared, desk.router.last_ts, options.config)
     facts = run_facts(
         prepared,
         options,

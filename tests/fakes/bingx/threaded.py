@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,9 @@ class ThreadedBingx:
 @contextmanager
 def running(settings: Settings | None = None, source: Source | None = None) -> Iterator[ThreadedBingx]:
     """Run an exchange in a thread until the block ends."""
+    # Garbage of earlier tests may hold engine objects, which must not be dropped on the exchange's thread.
+    gc.collect()
+    gc.disable()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="fake-bingx", daemon=True)
     thread.start()
@@ -69,3 +73,4 @@ def running(settings: Settings | None = None, source: Source | None = None) -> I
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_PATIENCE_S)
         loop.close()
+        gc.enable()

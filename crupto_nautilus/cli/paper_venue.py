@@ -1,0 +1,96 @@
+"""What `crupto paper` needs to run on BingX: settings of data and demo account, from the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crupto_nautilus.errors import UsageError
+
+if TYPE_CHECKING:
+    from adapters.bingx.config import DataSettings, ExecutionSettings
+    from crupto_nautilus.config import DeskConfig
+
+REPLAY_ONLY = "only a replay has a window and a speed"
+
+
+def check_live(
+    feed: str, execution: str, *, mock: bool, speed: float, start_ns: int | None, end_ns: int | None
+) -> None:
+    """Refuse options that do not go together.
+
+    Raises
+    ------
+    UsageError
+        VST execution on a replay, or a window or speed on a live feed.
+    """
+    if execution == "vst" and feed != "bingx":
+        raise UsageError(
+            "the demo account fills at BingX's own prices, so it needs BingX's data",
+            found=f"--feed {feed} --execution vst",
+            expected="--feed bingx --execution vst",
+            remedy="crupto paper --feed bingx --execution vst, or leave --execution out",
+        )
+    if feed != "bingx":
+        return
+    given = [
+        name
+        for name, there in (
+            ("--use-mock-feed", mock),
+            ("--speed", speed > 0.0),
+            ("--start", start_ns is not None),
+            ("--end", end_ns is not None),
+        )
+        if there
+    ]
+    if given:
+        raise UsageError(
+            f"{REPLAY_ONLY}: {', '.join(given)} cannot be used with --feed bingx",
+            found=", ".join(given),
+            expected="--duration or --until",
+            remedy="crupto paper --feed bingx --duration 8h",
+        )
+
+
+def live_symbols(symbols: tuple[str, ...] | None, config: DeskConfig) -> tuple[str, ...]:
+    """Return instrument ids of BingX from coins or ids; without any, the coins of symbols.yaml."""
+    from adapters.bingx.symbols import instrument_name, venue_symbol
+
+    asked = symbols or config.symbols.names
+    names = [name.upper() if "." in name else instrument_name(f"{name.upper()}-USDT") for name in asked]
+    for name in names:
+        venue_symbol(name)  # raises where it is no perpetual of BingX
+    return tuple(sorted(set(names)))
+
+
+def live_catalog(catalog_dir: Path | None, out: Path) -> Path:
+    """Return the catalog that holds the history of a live run; the venue fills it."""
+    return catalog_dir or out / "bingx-market"
+
+
+def data_settings(execution: str) -> DataSettings:
+    """Return where market data comes from; with VST execution it comes from the demo hosts too."""
+    from adapters.bingx.config import DataSettings, data_endpoints, virtual_endpoints
+
+    found = virtual_endpoints(os.environ) if execution == "vst" else data_endpoints(os.environ)
+    return DataSettings(endpoints=found)
+
+
+def execution_settings(execution: str, out: Path, run_id: str) -> ExecutionSettings | None:
+    """Return the settings of the demo account, None for the sandbox.
+
+    Raises
+    ------
+    BingxError
+        There is no key, or it is not readable.
+    """
+    if execution != "vst":
+        return None
+    from adapters.bingx.config import Credentials, ExecutionSettings, virtual_endpoints
+
+    return ExecutionSettings(
+        credentials=Credentials.from_environment(os.environ),
+        endpoints=virtual_endpoints(os.environ),
+        order_journal=out / f"{run_id}.orders.jsonl",
+    )
