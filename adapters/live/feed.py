@@ -106,6 +106,16 @@ class InstantFeed:
         self.ended = reason
         self._emit(mark(self.assembler.finished_ns, END))
 
+    @property
+    def is_started(self) -> bool:
+        """Whether the desk has subscribed."""
+        return self._emit is not None
+
+    def say(self, data: Any) -> None:
+        """Hand something to the desk between two instants (on the client's loop)."""
+        if self._emit is not None and not self.ended:
+            self._emit(data)
+
     def fail(self, reason: str) -> None:
         """End the feed because it cannot go on."""
         self.failure = self.failure or reason

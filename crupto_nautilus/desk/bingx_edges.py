@@ -7,6 +7,9 @@ contacted, the account is checked before the node is built, and the desk's lever
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +20,7 @@ from nautilus_trader.live import (
     SubmissionRecoveryPolicy,
 )
 
-from adapters.bingx.account_guard import secure_account
+from adapters.bingx.account_guard import AccountFacts, secure_account
 from adapters.bingx.clock import VenueClock
 from adapters.bingx.constants import VENUE
 from adapters.bingx.data import BingxDataClient
@@ -32,13 +35,13 @@ from adapters.live.stopwatch import Stopwatch
 from adapters.simulated import perpetual
 from catalog.arrivals import Gap
 from catalog.assembler import InstantAssembler
-from catalog.feed import CLOSE, EngineFeed
+from catalog.feed import CLOSE, EngineFeed, call_mark
 from catalog.symbols import parse_instrument
 from crupto_nautilus.desk.assembly import DeskPlan
 from crupto_nautilus.desk.live_history import require_grid
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.plan import Prepared
-from crupto_nautilus.errors import UsageError
+from crupto_nautilus.errors import SafetyRefusal, UsageError
 from risk.vocabulary import Bar
 
 VST_TOLERANCE_USD = 0.01  # rounding of the venue; funding is compared apart
@@ -92,6 +95,24 @@ class BingxFeed:
             if self._cycles == self._max_cycles:
                 self.instants.end(f"max_cycles {self._max_cycles}")
 
+    def end(self, reason: str) -> bool:
+        """End after the instant under way."""
+        return self._post(lambda: self.instants.end(reason))
+
+    def call(self, work: Callable[[], None]) -> bool:
+        """Have the desk call something between two instants."""
+        return self._post(lambda: self.instants.say(call_mark(time.time_ns(), work)))
+
+    def _post(self, work: Callable[[], None]) -> bool:
+        loop = None if self.client is None else self.client.loop
+        if loop is None or self.ended or not self.instants.is_started:
+            return False
+        loop.call_soon_threadsafe(work)
+        return True
+
+    def wait_for(self, behind: Callable[[], bool]) -> None:
+        """A live market waits for nobody."""
+
     def add_to(self, builder: Any) -> Any:
         """Add the data client."""
         factory = data_factory(
@@ -123,6 +144,9 @@ class VstVenue:
         symbols = tuple(venue_symbol(name) for name in sorted(plan.rules))
         leverage = round(plan.config.governance.leverage_cap)
         self.settings = replace(settings, symbols=symbols, leverage=leverage)
+        key = settings.credentials.key.get_secret_value()
+        # A name of the account that does not tell the key.
+        self.account = f"{VENUE}-VST-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         self.client: BingxExecutionClient | None = None
         self._equity = plan.equity
         self.opening = asyncio.run(self._check(plan))
@@ -140,9 +164,23 @@ class VstVenue:
             found, _ = contracts(await rest.call(CONTRACTS))
             require_grid(plan.rules, found)
             facts = await secure_account(rest, self.settings, self.settings.symbols)
+            self._require_flat(facts)
             return float(facts.balance.balance)
         finally:
             await rest.close()
+
+    @staticmethod
+    def _require_flat(facts: AccountFacts) -> None:
+        """Refuse an account with something open: this run's books would not know whose it is."""
+        found = [f"position {row.symbol} {row.quantity:f}" for row in facts.positions]
+        found += [f"order {row.type} {row.symbol} {row.order_id}" for row in facts.orders]
+        if found:
+            raise SafetyRefusal(
+                "the demo account is not flat",
+                found=", ".join(found[:6]),
+                expected="no position and no order: a run on VST begins flat, it cannot take over yet",
+                remedy="close them on BingX's demo site, then start again",
+            )
 
     def own_balance(self, balance: float) -> float:
         """Return the account's balance as the desk counts it: its equity and what the run changed."""

@@ -41,6 +41,13 @@ def prepare_paper(options: PaperOptions) -> Prepared:
     """Return what a paper run is prepared with: from its catalog, or from the venue of a live feed."""
     if options.feed == "replay":
         return prepare(options)
+    if options.resume:
+        raise UsageError(
+            "a run on a live feed cannot be resumed yet",
+            found=f"--resume {options.run_id}",
+            expected="a new run",
+            remedy="start without --resume and with another --run-id",
+        )
     settings = options.data_settings
     if settings is None:
         raise UsageError(f"the feed {options.feed} needs settings of its venue", found="none")
