@@ -21,8 +21,7 @@ from catalog.feed import CLOSE, EngineFeed
 from catalog.instants import run_instants
 from catalog.symbols import parse_instrument
 from crupto_nautilus.desk.assembly import DeskPlan
-from crupto_nautilus.desk.options import PaperOptions
-from crupto_nautilus.desk.outcome import MONEY_TOLERANCE
+from crupto_nautilus.desk.options import MONEY_TOLERANCE, PaperOptions
 from crupto_nautilus.desk.plan import Prepared
 from crupto_nautilus.desk.reopening import opening_balance, reopening_marks, reopening_prices
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from adapters.bingx.config import DataSettings, ExecutionSettings
 
 DEFAULT_UNLOCK_HOURS = 24.0
+MONEY_TOLERANCE = 1e-6  # between books and account, USDT
 
 Progress = Callable[[str, int, int], None]
 

@@ -17,7 +17,7 @@ from catalog.instants import RunWindow
 from crupto_nautilus.desk.assembly import Desk
 from crupto_nautilus.desk.facts import call_rows, write_benchmark
 from crupto_nautilus.desk.journalling import CollectedJournal, LiveJournal
-from crupto_nautilus.desk.options import BacktestOptions
+from crupto_nautilus.desk.options import MONEY_TOLERANCE, BacktestOptions
 from crupto_nautilus.desk.plan import Prepared
 from crupto_nautilus.errors import CheckFailed
 from crupto_nautilus.reports.build import build_report
@@ -26,8 +26,6 @@ from crupto_nautilus.reports.recording import Recording
 from crupto_nautilus.reports.run_folder import RunWriter
 from risk.vocabulary import Alarm
 from strategies.guarded import HANDLER_ERROR
-
-MONEY_TOLERANCE = 1e-6
 
 
 @dataclass(slots=True)
