@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from crupto_nautilus.reports import page_record, page_results
+from crupto_nautilus.reports import days, page_machine, page_record, page_results
 from crupto_nautilus.reports.benchmark import Benchmark
 from crupto_nautilus.reports.run_folder import RunFolder
 from crupto_nautilus.reports.verify import VerifyReport
@@ -28,11 +28,15 @@ def render_html(
             page_results.costs(summary),
             page_results.distribution(folder, summary),
             page_record.refusals(summary),
+            page_machine.refusals_over_time_section(folder),
             page_record.exits(summary),
             page_record.regimes(folder, summary),
             page_record.instruments(summary),
             page_results.months(summary),
             page_record.open_positions(summary),
+            days.links(folder),
+            page_machine.slippage(folder),
+            page_machine.latency(folder, summary),
             page_record.verification(report),
             page_record.known_limits(folder, summary),
             page_record.run_facts(folder, summary),

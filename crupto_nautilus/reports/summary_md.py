@@ -49,6 +49,7 @@ def render_markdown(facts: RunFacts, summary: Mapping[str, Any], report: VerifyR
     lines += [
         "",
         *_challengers(summary),
+        *_machine(summary),
         *_liquidated(summary),
         f"Open positions add {money(summary['open_usd'])} USDT. Refused: {refused}.",
         "",
@@ -88,3 +89,21 @@ def _challengers(summary: Mapping[str, Any]) -> list[str]:
         for name, row in found.items()
     ]
     return [*lines, ""]
+
+
+def _machine(summary: Mapping[str, Any]) -> list[str]:
+    """Return slippage expected and paid, and the slowest tool."""
+    lines = [
+        f"Slippage of {count(row['entries'])} entries that took liquidity: {number(row['expected_bps'])} bps "
+        f"expected, {number(row['paid_bps'])} bps paid."
+        for row in summary.get("slippage", ())[-1:]
+    ]
+    called = [row for row in summary.get("agents", ()) if row["calls"]]
+    if called:
+        slow = max(called, key=lambda row: row["p99_us"])
+        errors = sum(row["errors"] for row in called)
+        lines.append(
+            f"Tools: {count(sum(row['calls'] for row in called))} calls, {count(errors)} errors; slowest "
+            f"{slow['agent']}/{slow['tool']}, p99 {number(slow['p99_us'] / 1000, 2)} ms."
+        )
+    return [*lines, ""] if lines else []

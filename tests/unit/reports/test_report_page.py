@@ -65,7 +65,8 @@ def test_page_is_well_formed_and_has_every_part(built: Path) -> None:
     page = Page(built.read_text())
     assert page.titles == [
         "Equity", "Strategies", "From gross to net", "Distribution of results", "Why signals were refused",
-        "How trades ended", "Market regimes", "Instruments", "Months", "Open at the end", "Verification",
+        "Refusals over time", "How trades ended", "Market regimes", "Instruments", "Months",
+        "Open at the end", "Slippage, expected and paid", "Latency of the agents", "Verification",
         "What this cannot show", "Run",
     ]  # fmt: skip
 
