@@ -13,7 +13,7 @@ WORKERS ?= auto
 EXTRAS ?=
 PYTHON_PATHS := crupto_nautilus actors strategies risk adapters catalog research dashboards tests
 
-.PHONY: help sync demo test lint check coverage bench soak paper paper-vst live format
+.PHONY: help sync demo test lint check coverage bench calibrate soak paper paper-vst live format
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,11 @@ format: sync ## let ruff mend what it can
 
 bench: sync ## benchmarks with their figures
 	@$(RUN) pytest -m bench -s -p no:randomly tests/performance
+
+# A catalog with real 1h bars adds the null of resampled real returns: make calibrate CATALOG=DIR
+CATALOG ?=
+calibrate: sync ## measure the gates: promotions without an edge, planted edges found (about 20 CPU minutes)
+	@$(RUN) crupto research calibrate $(if $(CATALOG),--catalog $(CATALOG))
 
 soak: ## long runs of the paper desk (not built yet)
 	@echo 'make soak: long paper runs are not built yet (CHECKLIST.md, part B)' >&2; exit 2

@@ -8,7 +8,13 @@ from crupto_nautilus.cli.command import CONTEXT_SETTINGS, LazyGroup
 
 _HOME = "crupto_nautilus.cli"
 
+_CAMPAIGN = f"{_HOME}.research_campaign"
+
 COMMANDS = {
+    "new": (_CAMPAIGN, "new", "Register a campaign: nothing is computed before its plan stands."),
+    "run": (_CAMPAIGN, "run", "Run a campaign to its decisions, or go on with it."),
+    "status": (_CAMPAIGN, "status", "Where campaigns and challengers stand."),
+    "verify": (_CAMPAIGN, "verify", "Check the ledger; compute a campaign's decisions again."),
     "schema": (f"{_HOME}.research_documents", "schema", "Print the JSON Schema of a strategy document."),
     "check": (f"{_HOME}.research_documents", "check", "Say whether a document is valid, and what it is."),
     "propose": (f"{_HOME}.research_documents", "propose", "Let a generator write candidate documents."),

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from crupto_nautilus.cli.options import Names
+
 _EXECUTORS = ("serial", "pool", "ray")  # research.executors.NAMES, which help must not import
 
 
@@ -23,6 +25,41 @@ def lab_option(body: Callable[..., Any]) -> Callable[..., Any]:
         metavar="DIR",
         help="Folder of the ledger and of the campaigns.",
     )(body)
+
+
+def campaign_options(body: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what a new campaign is asked for: catalog, symbols, timeframes, generator, budget, seed, gates."""
+    for option in (
+        click.option(
+            "--champions",
+            type=click.Choice(["builtin", "none"]),
+            default="builtin",
+            show_default=True,
+            help="Whom G7 compares with: the built-in strategies, as far as the bars allow.",
+        ),
+        gate_file_option,
+        click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True),
+        click.option(
+            "--budget", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Candidates."
+        ),
+        click.option(
+            "--generator", default="grammar", show_default=True, help="Who invents: grammar, textbook, ..."
+        ),
+        click.option(
+            "--timeframes", type=Names(), default="1h", show_default=True, help="Of the candidates: 1h,4h."
+        ),
+        click.option("--symbols", type=Names(), help="Instruments or coins; default: all perpetuals."),
+        click.option(
+            "--catalog",
+            "catalog_dir",
+            type=click.Path(path_type=Path),
+            envvar="CRUPTO_CATALOG",
+            metavar="DIR",
+            help="Folder of the catalog.",
+        ),
+    ):
+        body = option(body)
+    return body
 
 
 def gate_file_option(body: Callable[..., Any]) -> Callable[..., Any]:

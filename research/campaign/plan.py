@@ -24,6 +24,8 @@ class CampaignPlan(BaseModel):
         Ids of the instruments, sorted.
     timeframes
         In minutes.
+    desk
+        Figures of the desk that the screen uses: slippage, notional, cost limit, cooldowns.
     champions
         Document hash by name of the champions that G7 compares with.
     windows
@@ -44,6 +46,7 @@ class CampaignPlan(BaseModel):
     data_label: Literal["real", "synthetic", "unknown"] = "unknown"
     data_sha256: str
     windows: dict[str, int]
+    desk: dict[str, float] = {}
     champions: dict[str, str] = {}
     gate_spec: dict[str, Any]
     gate_spec_sha256: str

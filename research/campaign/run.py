@@ -95,7 +95,7 @@ class Campaign:
     def run(self) -> CampaignResult:
         """Run to the end, or on from where an earlier run of it ended."""
         with self.folder.running():
-            self._open()
+            self.register()
             documents: list[Document] = []
             trials: list[Trial] = []
             for number in range(self.plan.rounds):
@@ -106,7 +106,14 @@ class Campaign:
 
     # registration
 
-    def _open(self) -> None:
+    def register(self) -> None:
+        """Write the plan into the ledger, or compare it with what stands there.
+
+        Raises
+        ------
+        CampaignChanged
+            The campaign was registered with another gate file, market, code or setting.
+        """
         opened = next(self.ledger.of(self.plan.id, Kind.CAMPAIGN_OPENED), None)
         if opened is None:
             self.ledger.append(Kind.CAMPAIGN_OPENED, self.plan.id, self.plan.model_dump(mode="json"))
