@@ -22,7 +22,7 @@ from adapters.bingx.clock import VenueClock
 from adapters.bingx.config import DataSettings
 from adapters.bingx.constants import DEPTH_LEVELS, INTERVALS, MINUTE_MS, VENUE
 from adapters.bingx.errors import BingxError
-from adapters.bingx.market_rows import Contract, book_frame, mark_price_frame, trade_frame
+from adapters.bingx.market_rows import Contract, best_frame, book_frame, mark_price_frame, trade_frame
 from adapters.bingx.polling import PricePoller
 from adapters.bingx.providers import BingxInstrumentProvider
 from adapters.bingx.requests import HistoryRequests
@@ -212,17 +212,16 @@ class BingxDataClient(MarketDataClient):
                 await self.stream.unsubscribe(topic)
 
     def _book(self, symbol: str, frame: Frame) -> None:
-        row = book_frame(frame, symbol)
-        name = f"{symbol}.{VENUE}"
-        if name in self._desk and self._feed is not None and row.bids and row.asks:
-            self._feed.quote(Quote(name, row.ts_ms * MS, float(row.bids[0][0]), float(row.asks[0][0])))
-        now = self._now_ns()
-        contract = self.provider.contract(symbol)
-        if symbol in self._quotes_wanted:
-            self._handle_data(engine.quote(row, contract, now))
+        name, contract = f"{symbol}.{VENUE}", self.provider.contract(symbol)
+        best = best_frame(frame, symbol)
+        if best is not None and name in self._desk and self._feed is not None:
+            self._feed.quote(Quote(name, best.ts_ms * MS, float(best.bid), float(best.ask)))
+        if best is not None and symbol in self._quotes_wanted:
+            self._handle_data(engine.quote(best, contract, self._now_ns()))
         if symbol in self._depth_wanted:
             self._sequence += 1
-            self._handle_data(engine.depth(row, contract, self._sequence, now))
+            row = book_frame(frame, symbol)
+            self._handle_data(engine.depth(row, contract, self._sequence, self._now_ns()))
 
     async def _subscribe_trades(self, command: Any) -> None:
         symbol = venue_symbol(str(command.instrument_id))

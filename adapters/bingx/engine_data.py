@@ -6,7 +6,8 @@ stamped at their close; the virtual asset is shown to the engine as USDT, in whi
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from functools import cache
 
 from nautilus_trader.model import (
     AggressorSide,
@@ -32,13 +33,23 @@ from nautilus_trader.model import (
 
 from adapters.bingx.constants import MINUTE_MS, VENUE
 from adapters.bingx.errors import MalformedAnswer
-from adapters.bingx.market_rows import BookRow, Contract, FundingRow, Kline, Premium, TradeRow
+from adapters.bingx.market_rows import (
+    MAX_PRECISION,
+    BestRow,
+    BookRow,
+    Contract,
+    FundingRow,
+    Kline,
+    Premium,
+    TradeRow,
+)
 
 MS = 1_000_000
 USDT = Currency.from_str("USDT")
 DEPTH = 10
 
 
+@cache
 def instrument_id(symbol: str) -> InstrumentId:
     """Return the engine's id of a venue symbol."""
     return InstrumentId.from_str(f"{symbol}.{VENUE}")
@@ -68,9 +79,7 @@ def instrument(contract: Contract, ts_ns: int) -> CryptoPerpetual:
 
 def on_grid(value: Decimal, digits: int, *, up: bool = False) -> Decimal:
     """Return a value with exactly so many decimals; only rounding up loses nothing that matters here."""
-    from decimal import ROUND_CEILING, ROUND_HALF_EVEN
-
-    return value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_CEILING if up else ROUND_HALF_EVEN)
+    return value.quantize(_UNITS[digits], rounding=ROUND_CEILING if up else ROUND_HALF_EVEN)
 
 
 def price(value: Decimal, contract: Contract) -> Price:
@@ -83,8 +92,13 @@ def quantity(value: Decimal, contract: Contract) -> Quantity:
     return Quantity.from_str(f"{_exact(value, contract.size_digits, contract, 'quantity'):f}")
 
 
+_UNITS = tuple(Decimal(1).scaleb(-digits) for digits in range(MAX_PRECISION + 1))
+
+
 def _exact(value: Decimal, digits: int, contract: Contract, what: str) -> Decimal:
-    rounded = value.quantize(Decimal(1).scaleb(-digits))
+    rounded = value.quantize(_UNITS[digits])
+    if rounded == value:
+        return rounded
     # JSON numbers such as 64879.99999999999 are the venue's own floats: a hair off the grid is on it.
     if abs(rounded - value) > Decimal(1).scaleb(-digits - 4):
         raise MalformedAnswer(
@@ -109,22 +123,14 @@ def bar(row: Kline, bar_type: BarType, contract: Contract, minutes: int, ts_init
     )
 
 
-def quote(row: BookRow, contract: Contract, ts_init: int) -> QuoteTick:
-    """Return the best bid and ask of a book.
-
-    Raises
-    ------
-    MalformedAnswer
-        A side of the book is empty.
-    """
-    if not row.bids or not row.asks:
-        raise MalformedAnswer(f"{row.symbol}: a side of the book is empty", expected="bids and asks")
+def quote(row: BestRow, contract: Contract, ts_init: int) -> QuoteTick:
+    """Return the best bid and ask."""
     return QuoteTick(
         instrument_id(row.symbol),
-        price(row.bids[0][0], contract),
-        price(row.asks[0][0], contract),
-        Quantity.from_str(f"{on_grid(row.bids[0][1], contract.size_digits):f}"),
-        Quantity.from_str(f"{on_grid(row.asks[0][1], contract.size_digits):f}"),
+        price(row.bid, contract),
+        price(row.ask, contract),
+        Quantity.from_str(f"{on_grid(row.bid_size, contract.size_digits):f}"),
+        Quantity.from_str(f"{on_grid(row.ask_size, contract.size_digits):f}"),
         row.ts_ms * MS,
         ts_init,
     )

