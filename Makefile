@@ -39,7 +39,7 @@ lint: sync ## ruff, formatting, types, import contracts, secret scan
 
 coverage: sync ## run the tests with coverage and hold the floors: 90 % of risk strategies actors, 85 % overall
 	@$(RUN) coverage erase
-	@$(RUN) pytest -n $(WORKERS) --cov --cov-report= $(PYTEST_ARGS)
+	@COVERAGE_CORE=sysmon $(RUN) pytest -n $(WORKERS) --cov --cov-report= $(PYTEST_ARGS)
 	@$(RUN) coverage report --skip-covered --fail-under=85
 	@$(RUN) coverage report --skip-covered --include='risk/*,strategies/*,actors/*' --fail-under=90
 

@@ -17,7 +17,7 @@ from crupto_nautilus.errors import EnvironmentProblem
 
 @click.group("dashboards", context_settings=CONTEXT_SETTINGS)
 def dashboards() -> None:
-    """Grafana boards, alert rules, and the page of a run."""
+    """Grafana boards, alert rules, the page of a run."""
 
 
 @command("build")

@@ -25,4 +25,4 @@ COMMANDS = {
 
 @click.group("research", cls=LazyGroup, table=COMMANDS, context_settings=CONTEXT_SETTINGS)
 def research() -> None:
-    """Invent strategies, try to kill them, promote what survives."""
+    """Invent strategies, try to kill them, promote survivors."""

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     context_settings=CONTEXT_SETTINGS,
 )
 def vst() -> None:
-    """BingX demo account (VST): orders there are matched by BingX, with money that is none."""
+    """BingX demo account: ask it what only a real key can tell.
+
+    Orders there are matched by BingX, with money that is none (VST).
+    """
 
 
 @command("check")

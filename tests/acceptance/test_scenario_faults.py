@@ -202,9 +202,10 @@ def test_a_backtest_in_which_a_handler_raised_is_refused_and_leaves_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rules = scripted(BO, {("SOL", 2): wish(LONG), ("SOL", 3): ValueError("planned")})
-    monkeypatch.setattr("crupto_nautilus.desk.plan.chosen_specs", lambda _: {BO: rules})
+    monkeypatch.setattr("crupto_nautilus.desk.plan.chosen_specs", lambda *_: {BO: rules})
     scenario = Scenario({"SOL": Tape().hold(6)}, [rules])
-    config = scenario._config(tmp_path / "config")
+    scenario.write_config(tmp_path / "config")
+    config = scenario.load_config(tmp_path / "config")
     write_market(tmp_path / "catalog", scenario.tapes, {"SOL": Past()}, 15, {})
     runs = tmp_path / "runs"
     with pytest.raises(CheckFailed) as caught:

@@ -21,13 +21,15 @@ def _in_fresh_python(code: str) -> str:
 
 def test_help_takes_under_0_3_seconds_and_60_megabytes() -> None:
     code = """
-import json, resource, subprocess, sys, time
+import json, resource, subprocess, sys
 best = 9.0
 for _ in range(5):
-    start = time.perf_counter()
+    # CPU time: the tests beside this one share the cores.
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "crupto_nautilus.cli", "--help"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    best = min(best, time.perf_counter() - start)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 print(json.dumps([best, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024]))
 """
     seconds, megabytes = json.loads(_in_fresh_python(code))
