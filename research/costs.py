@@ -60,10 +60,13 @@ class Costs:
         estimates it, at most `max_slippage_bps`; where the bar has no volume it is the most.
         """
         half = np.maximum(self.spread_bps / 2.0, 10_000.0 * self.tick / (2.0 * frame.close))
-        with np.errstate(divide="ignore"):
-            impact = self.impact_bps * np.sqrt(self.notional_usd / (frame.volume * frame.close))
+        impact = np.full(len(frame), np.inf)
+        traded = frame.volume > 0.0
+        quote_volume = frame.volume[traded] * frame.close[traded]
+        impact[traded] = self.impact_bps * np.sqrt(self.notional_usd / quote_volume)
         slippage = np.minimum(half + self.latency_bps + impact, self.max_slippage_bps)
-        return self.multiplier * (self.taker_fee + slippage / 10_000.0)
+        fraction: Floats = self.multiplier * (self.taker_fee + slippage / 10_000.0)
+        return fraction
 
     @property
     def maker(self) -> float:

@@ -1,8 +1,8 @@
 """Numeric kernels of the strategy language over whole columns.
 
 Guarantees: an output at row t is a function of rows 0..t; recursive averages follow `strategies.indicators`
-step by step, so they give the same bits; windows are summed anew at every row in a fixed order (four lanes),
-so nothing drifts and the streaming form, which calls the same window functions, agrees exactly.  Input
+step by step, so they give the same bits; windows are summed anew at every row, oldest value first, so
+nothing drifts and the streaming form, which calls the same window functions, agrees exactly.  Input
 holds no NaN: `vector.skipping` takes missing rows out before and puts them back after.
 
 Sums that seed an average are compensated as Python's own `sum` of floats is (Neumaier 1974).
@@ -19,35 +19,53 @@ from research.compiled import compiled
 
 Floats = NDArray[np.float64]
 
+BLOCK = 128  # neighbouring windows worked on together
+
 
 @compiled
 def window_mean(x: Floats, first: int, n: int) -> float:
-    """Return the mean of x[first : first + n]."""
-    a = b = c = d = 0.0
-    whole = n - n % 4
-    for j in range(first, first + whole, 4):
-        a += x[j]
-        b += x[j + 1]
-        c += x[j + 2]
-        d += x[j + 3]
-    for j in range(first + whole, first + n):
-        a += x[j]
-    return ((a + b) + (c + d)) / n
+    """Return the mean of x[first : first + n], added from the oldest on."""
+    total = 0.0
+    for j in range(first, first + n):
+        total += x[j]
+    return total / n
 
 
 @compiled
 def window_deviation(x: Floats, first: int, n: int, mean: float) -> float:
     """Return the population standard deviation of x[first : first + n] around its mean."""
-    a = b = c = d = 0.0
-    whole = n - n % 4
-    for j in range(first, first + whole, 4):
-        a += (x[j] - mean) * (x[j] - mean)
-        b += (x[j + 1] - mean) * (x[j + 1] - mean)
-        c += (x[j + 2] - mean) * (x[j + 2] - mean)
-        d += (x[j + 3] - mean) * (x[j + 3] - mean)
-    for j in range(first + whole, first + n):
-        a += (x[j] - mean) * (x[j] - mean)
-    return math.sqrt(((a + b) + (c + d)) / n)
+    squares = 0.0
+    for j in range(first, first + n):
+        squares += (x[j] - mean) * (x[j] - mean)
+    return math.sqrt(squares / n)
+
+
+@compiled
+def _means(x: Floats, first: int, n: int, means: Floats) -> None:
+    """Fill `means` with those of the windows x[first + k : first + k + n].
+
+    Neighbouring windows are added side by side: each sum keeps the order of `window_mean`, and the loop over
+    k runs in vector registers.
+    """
+    means[:] = 0.0
+    for j in range(n):
+        row = x[first + j : first + j + len(means)]
+        for k in range(len(means)):
+            means[k] += row[k]
+    for k in range(len(means)):
+        means[k] /= n
+
+
+@compiled
+def _deviations(x: Floats, first: int, n: int, means: Floats, deviations: Floats) -> None:
+    """Fill `deviations` with those of the same windows, in the order of `window_deviation`."""
+    deviations[:] = 0.0
+    for j in range(n):
+        row = x[first + j : first + j + len(means)]
+        for k in range(len(means)):
+            deviations[k] += (row[k] - means[k]) * (row[k] - means[k])
+    for k in range(len(means)):
+        deviations[k] = math.sqrt(deviations[k] / n)
 
 
 @compiled
@@ -69,8 +87,8 @@ def python_sum(x: Floats, first: int, last: int) -> float:
 def sma(x: Floats, n: int) -> Floats:
     """Return the mean of the last n values."""
     out = np.full(len(x), np.nan)
-    for t in range(n - 1, len(x)):
-        out[t] = window_mean(x, t - n + 1, n)
+    for t in range(n - 1, len(x), BLOCK):
+        _means(x, t - n + 1, n, out[t : t + BLOCK])
     return out
 
 
@@ -78,9 +96,12 @@ def sma(x: Floats, n: int) -> Floats:
 def std(x: Floats, n: int) -> Floats:
     """Return the population standard deviation of the last n values."""
     out = np.full(len(x), np.nan)
-    for t in range(n - 1, len(x)):
-        first = t - n + 1
-        out[t] = window_deviation(x, first, n, window_mean(x, first, n))
+    means = np.empty(BLOCK)
+    for t in range(n - 1, len(x), BLOCK):
+        block = out[t : t + BLOCK]
+        mean = means[: len(block)]
+        _means(x, t - n + 1, n, mean)
+        _deviations(x, t - n + 1, n, mean, block)
     return out
 
 
@@ -88,12 +109,14 @@ def std(x: Floats, n: int) -> Floats:
 def zscore(x: Floats, n: int) -> Floats:
     """Return (x - mean) / deviation of the last n values; missing where the deviation is 0."""
     out = np.full(len(x), np.nan)
-    for t in range(n - 1, len(x)):
-        first = t - n + 1
-        mean = window_mean(x, first, n)
-        deviation = window_deviation(x, first, n, mean)
-        if deviation > 0.0:
-            out[t] = (x[t] - mean) / deviation
+    means, deviations = np.empty(BLOCK), np.empty(BLOCK)
+    for t in range(n - 1, len(x), BLOCK):
+        block = out[t : t + BLOCK]
+        mean, deviation = means[: len(block)], deviations[: len(block)]
+        _means(x, t - n + 1, n, mean)
+        _deviations(x, t - n + 1, n, mean, deviation)
+        for k in range(len(block)):
+            block[k] = (x[t + k] - mean[k]) / deviation[k] if deviation[k] > 0.0 else np.nan
     return out
 
 
@@ -140,11 +163,17 @@ def lowest(x: Floats, n: int) -> Floats:
 def rank(x: Floats, n: int) -> Floats:
     """Return the share of the n values before that are smaller."""
     out = np.full(len(x), np.nan)
-    for t in range(n, len(x)):
-        value, smaller = x[t], 0
-        for j in range(t - n, t):
-            smaller += x[j] < value
-        out[t] = smaller / n
+    counts = np.empty(BLOCK, np.int64)
+    for t in range(n, len(x), BLOCK):
+        now = x[t : t + BLOCK]
+        count = counts[: len(now)]
+        count[:] = 0
+        for j in range(n):
+            row = x[t - n + j : t - n + j + len(now)]
+            for k in range(len(now)):
+                count[k] += row[k] < now[k]
+        for k in range(len(now)):
+            out[t + k] = count[k] / n
     return out
 
 

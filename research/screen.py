@@ -105,18 +105,15 @@ def screen(
         The market lacks the timeframe or every instrument of a document, or the window holds no bar.
     """
     costs, settings = costs or Costs(), settings or ScreenSettings()
-    if threads <= 1 or len(documents) < 2:
-        shared = memo if memo is not None else Memo()
-        return [screen_one(document, market, costs, settings, shared) for document in documents]
-    # Neighbours share sub-expressions, so each thread takes a contiguous part and a memo of its own.
-    parts = np.array_split(np.arange(len(documents)), threads)
+    shared = memo if memo is not None else Memo()
 
-    def work(part: NDArray[np.intp]) -> list[ScreenResult]:
-        own = Memo()
-        return [screen_one(documents[k], market, costs, settings, own) for k in part]
+    def work(document: Document) -> ScreenResult:
+        return screen_one(document, market, costs, settings, shared)
 
+    if threads <= 1:
+        return [work(document) for document in documents]
     with ThreadPoolExecutor(threads) as pool:
-        return [result for results in pool.map(work, parts) for result in results]
+        return list(pool.map(work, documents))
 
 
 def screen_one(

@@ -180,10 +180,20 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
         # --- hold ------------------------------------------------------------------------------------------
         while k < last:
             entry_bar = resting and k == entry_row
-            _set_path(path, open_[k], high[k], low[k], close[k])
             bar_gross, bar_cost = 0.0, 0.0
             overrun, hit_first = False, False
-            for step in range(4):
+            worst, reach = (low[k], high[k]) if side > 0 else (high[k], low[k])
+            steps = 4
+            if (
+                not entry_bar
+                and (worst - stop) * side > 0.0
+                and not (left_1 > 0.0 and (reach - aim_1) * side > 0.0)
+                and not (left_2 > 0.0 and (reach - aim_2) * side > 0.0)
+            ):
+                steps = 0  # nothing inside the bar: most bars
+            else:
+                _set_path(path, open_[k], high[k], low[k], close[k])
+            for step in range(steps):
                 at = path[step]
                 if entry_bar and step <= filled_at:
                     overrun = step == filled_at and (at - stop) * side <= 0.0

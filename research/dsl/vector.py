@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ _LOGIC = {"and": np.logical_and, "or": np.logical_or}
 
 
 class Memo:
-    """Columns by what they are, least recently used first out.
+    """Columns by what they are, least recently used first out; threads may share one.
 
     Parameters
     ----------
@@ -61,22 +62,26 @@ class Memo:
     def __init__(self, max_bytes: int = 512 * 1024 * 1024) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
+        self._lock = Lock()
         self._values: OrderedDict[tuple[Any, ...], Value] = OrderedDict()
 
     def get(self, key: tuple[Any, ...]) -> Value | None:
         """Return a kept column, or None."""
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
+        with self._lock:
+            value = self._values.get(key)
+            if value is not None:
+                self._values.move_to_end(key)
         return value
 
     def put(self, key: tuple[Any, ...], value: Value) -> None:
         """Keep a column, and let go of others where there is no room."""
-        self._values[key] = value
-        self._bytes += value.nbytes
-        while self._bytes > self._max_bytes and len(self._values) > 1:
-            _, dropped = self._values.popitem(last=False)
-            self._bytes -= dropped.nbytes
+        with self._lock:
+            before = self._values.pop(key, None)
+            self._bytes += value.nbytes - (0 if before is None else before.nbytes)
+            self._values[key] = value
+            while self._bytes > self._max_bytes and len(self._values) > 1:
+                _, dropped = self._values.popitem(last=False)
+                self._bytes -= dropped.nbytes
 
 
 class Evaluation(NamedTuple):
