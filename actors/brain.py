@@ -98,6 +98,10 @@ class BrainActor(DeskAgent):
         self._desk.restart_window(ts)
         self.publish_message(bus.STATE, self.governor.unlock(ts, detail))
 
+    def end_halt(self, detail: str) -> None:
+        """End an operator's halt; the 72 h window goes on."""
+        self.publish_message(bus.STATE, self.governor.unlock(self.desk_clock.now_ns, detail))
+
     def saved_state(self) -> dict[str, Any]:
         """Return what must survive a restart."""
         return {"governor": self.governor.state(), "errors": list(self._errors)}

@@ -8,13 +8,13 @@ never touched, and halts its instrument until an operator says otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from actors.agent import DeskAgent
 from risk.books import Books
 from risk.engine import RiskDesk
-from risk.vocabulary import Alarm
+from risk.vocabulary import Alarm, DeskState
 from strategies import bus
 from strategies.guarded import guarded
 from strategies.order_desk import FOREIGN_CHANGE
@@ -37,9 +37,16 @@ class ReconcilerActor(DeskAgent):
     agent: ClassVar[str] = "reconciler"
 
     def setup(
-        self, risk_desk: RiskDesk, strategies: Sequence[SignalStrategy], flags: set[str], *, restarted: bool
+        self,
+        risk_desk: RiskDesk,
+        strategies: Sequence[SignalStrategy],
+        flags: set[str],
+        desk_state: Callable[[], DeskState],
+        *,
+        restarted: bool,
     ) -> ReconcilerActor:
-        """Hand over the books, the strategies, and the flags that refuse entries."""
+        """Hand over the books, the strategies, the flags that refuse entries, and the desk state in force."""
+        self._desk_state = desk_state
         self._desk, self._strategies, self._flags = risk_desk, strategies, flags
         self._told: dict[str, float] = {}  # instrument -> difference that was told already
         if restarted:
@@ -66,6 +73,8 @@ class ReconcilerActor(DeskAgent):
     @guarded
     def on_restored(self, ts: int) -> None:
         """Look whether everything came back; entries are allowed again if it did."""
+        for strategy in self._strategies:
+            strategy.obey(self._desk_state())  # what an operator said while the run was stopped
         problems = self._problems()
         if not problems:
             self._unblock()

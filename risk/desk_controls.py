@@ -105,10 +105,11 @@ class Reconciling(Control):
     reason = RefusalReason.RECONCILING
 
     def finding(self, context: DecisionContext) -> str | None:
-        """Look for the `reconciling` flag."""
+        """Look for the `reconciling` flag, of the desk or of the signal's instrument."""
+        here = ("reconciling", f"reconciling@{context.signal.instrument}")
         for flag in sorted(context.flags):
             name, _, detail = flag.partition(":")
-            if name == "reconciling":
+            if name in here:
                 return detail or "books and venue are being reconciled"
         return None
 

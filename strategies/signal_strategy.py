@@ -273,7 +273,7 @@ class SignalStrategy(RestoredDesk):
         self._book(record, fill, closed)
         if self._postponed is not None:
             state, self._postponed = self._postponed, None
-            self._obey(state)
+            self.obey(state)
 
     def _book(self, record: OrderRecord, fill: Fill, closed: bool) -> None:
         slot, role = record.slot, record.role
@@ -387,9 +387,10 @@ class SignalStrategy(RestoredDesk):
         if self._in_fill:
             self._postponed = state
         else:
-            self._obey(state)
+            self.obey(state)
 
-    def _obey(self, state: DeskState) -> None:
+    def obey(self, state: DeskState) -> None:
+        """Cancel entries while the gate is shut; close everything if that is what the state says."""
         if not self._gate_shut:
             return
         for slot in list(self.slots.values()):

@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": (f"{_HOME}.demo", "demo", "Offline: sample market, the whole desk in a backtest, a report."),
     "backtest": (f"{_HOME}.backtest", "backtest", "Run the desk over recorded history."),
     "paper": (f"{_HOME}.paper", "paper", "Run the desk in a live node with sandbox execution."),
+    "state": (f"{_HOME}.state", "state", "Show and change the state of a paper run."),
     "parity": (f"{_HOME}.parity", "parity", "Prove that a paper run decided exactly as the backtest."),
     "signals": (f"{_HOME}.signals", "signals", "Print the raw output of one strategy's rule."),
     "regimes": (f"{_HOME}.regimes", "regimes", "Print the market regime of every hour, with its features."),

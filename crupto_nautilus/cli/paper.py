@@ -16,6 +16,7 @@ from crupto_nautilus.cli.paper_options import (
     run_options,
     wall_limit_s,
 )
+from crupto_nautilus.cli.paper_resume import going_on, resume_options
 from crupto_nautilus.cli.paper_venue import (
     check_live,
     data_settings,
@@ -27,6 +28,7 @@ from crupto_nautilus.errors import UsageError
 
 if TYPE_CHECKING:
     from crupto_nautilus.config import DeskConfig
+    from crupto_nautilus.desk.options import PaperOptions
     from crupto_nautilus.desk.services import RunService
 
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 @market_options
 @length_options
 @run_options
+@resume_options
 @config_option
 def paper(
     *,
@@ -58,6 +61,8 @@ def paper(
     out: Path,
     run_id: str | None,
     status_every_s: float,
+    resume: str | None,
+    accept_governance_change: bool,
     config_dir: Path | None,
 ) -> Result:
     """Run the desk in a live node with sandbox execution.
@@ -65,7 +70,8 @@ def paper(
     With --feed bingx on live data (no key needed), with --execution vst on BingX's demo account.
 
     A kill switch stays until an operator unlocks it, so a run may end halted.  Ctrl-C (or SIGTERM) ends the
-    run cleanly.  `crupto parity RUN` proves that it decided as the backtest does.
+    run cleanly.  `crupto parity RUN` proves that it decided as the backtest does.  --resume RUN goes on with
+    a run that was killed or interrupted: its instruments, window and equity are its own.
     """
     from crupto_nautilus.config import load_config
     from strategies import registry
@@ -79,6 +85,12 @@ def paper(
     config = load_config(config_dir, profile=profile)
     for name in strategies or ():
         registry.get(name)
+    again = going_on(
+        config, out, resume, run_id, speed=speed, max_cycles=max_cycles,
+        accept_governance_change=accept_governance_change,
+    )  # fmt: skip
+    if again is not None:
+        return _run(again, _length(wall_limit_s(duration, max_seconds), until_ns), status_every_s)
     live = feed != "replay"
     if live:
         market: Path = live_catalog(catalog_dir, out)
@@ -87,8 +99,7 @@ def paper(
         market = _market(catalog_dir, use_mock_feed or (profile == "vst" and catalog_dir is None), out)
         chosen = resolve_symbols(symbols, open_catalog(market).instruments()) if symbols else None
 
-    from crupto_nautilus.cli.dashboard_service import dashboard_services
-    from crupto_nautilus.cli.running import new_run_id, run_paper_desk
+    from crupto_nautilus.cli.running import new_run_id
     from crupto_nautilus.desk.options import PaperOptions
     from crupto_nautilus.journal.database import default_url
 
@@ -112,7 +123,14 @@ def paper(
         data_settings=data_settings(execution) if live else None,
         execution_settings=execution_settings(execution, out, name),
     )
-    services = _length(wall_limit_s(duration, max_seconds), until_ns) + dashboard_services(config)
+    return _run(options, _length(wall_limit_s(duration, max_seconds), until_ns), status_every_s)
+
+
+def _run(options: PaperOptions, length: list[RunService], status_every_s: float) -> Result:
+    from crupto_nautilus.cli.dashboard_service import dashboard_services
+    from crupto_nautilus.cli.running import run_paper_desk
+
+    services = length + dashboard_services(options.config)
     return run_paper_desk(options, services, status_every_s=status_every_s)
 
 

@@ -172,8 +172,9 @@ class Desk:
         self.reconciler = None
         if on_phase is not None:
             self.reconciler = self._agent(ReconcilerActor, None).setup(
-                self.risk_desk, self.strategies, self.flags, restarted=plan.resume is not None
-            )
+                self.risk_desk, self.strategies, self.flags, lambda: self.brain.desk_state,
+                restarted=plan.resume is not None,
+            )  # fmt: skip
         self.monitor.batch.mute(plan.resume is not None)
 
     def _agent[A: DeskAgent](self, cls: type[A], priority: int | None) -> A:

@@ -18,6 +18,7 @@ from nautilus_trader.model import TraderId
 
 from adapters.simulated import ORDER_RATE
 from crupto_nautilus.desk.assembly import Desk
+from crupto_nautilus.desk.control import Control
 from crupto_nautilus.desk.edges import FEEDS, VENUES, Feed, Venue
 from crupto_nautilus.desk.facts import run_facts
 from crupto_nautilus.desk.gentle_end import EndGently, Signals
@@ -93,6 +94,7 @@ def _play(
     if journal is not None:
         feed.wait_for(lambda: journal.is_behind)
         own.insert(0, journal)
+    own.append(Control(journal))
     started = time.process_time()
     with account_lock(venue.account, options.run_id), running((*own, *services), context) as failures:
         stop = EndGently(feed.end, ending, node.handle().stop)

@@ -85,6 +85,13 @@ def resumed_options(record: RunRecord, options: PaperOptions) -> PaperOptions:
     for name in ("symbols", "strategies"):
         if values.get(name) is not None:
             values[name] = tuple(values[name])
+    if values.get("feed") != "replay":
+        raise UsageError(
+            f"run {record.run_id} cannot be resumed",
+            found=f"a run on the live feed {values.get('feed')}",
+            expected="a run on the replay feed: what a live market did meanwhile is not replayed yet",
+            remedy="start a new run; an account at a venue is reconciled when it starts",
+        )
     facts = record.record
     values["start_ns"] = int(facts["start_ns"])
     values["symbols"] = tuple(row["instrument"] for row in facts["instruments"])
