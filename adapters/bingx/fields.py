@@ -15,7 +15,7 @@ from typing import Any
 from adapters.bingx.errors import MalformedAnswer
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,24}(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,2})?")
-_plain = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,24})?").fullmatch
+is_plain = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,24})?").fullmatch
 _SYMBOL = re.compile(r"[A-Z0-9]{1,30}-[A-Z]{3,5}")
 _ASSET = re.compile(r"[A-Z][A-Z0-9]{1,11}")
 _DIGITS = re.compile(r"[0-9]{1,20}")
@@ -58,7 +58,7 @@ def _value(row: Row, key: str, where: str) -> Any:
 
 def as_number(value: object, where: str) -> Decimal:
     """Return a finite number that comes as text or as a JSON number."""
-    if type(value) is str and _plain(value):
+    if type(value) is str and is_plain(value):
         return Decimal(value)  # nearly every number of the stream
     if isinstance(value, str):
         text = value
@@ -90,7 +90,7 @@ def not_negative(row: Row, key: str, where: str) -> Decimal:
 def positive(row: Row, key: str, where: str) -> Decimal:
     """Return a number above 0."""
     raw = row.get(key)
-    if type(raw) is str and _plain(raw):  # the common case, without a call for each step
+    if type(raw) is str and is_plain(raw):  # the common case, without a call for each step
         found = Decimal(raw)
         if found > 0:
             return found

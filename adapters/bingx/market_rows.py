@@ -7,7 +7,6 @@ value.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from adapters.bingx.fields import (
     Row,
     as_number,
     integer,
+    is_plain,
     malformed,
     milliseconds,
     not_negative,
@@ -242,20 +242,20 @@ def _best(row: Row, key: str, best: Callable[[list[float]], float]) -> tuple[Dec
     levels = rows(row.get(key), f"depth.{key}")
     if not levels:
         return None
-    try:
-        prices = [float(level[0]) for level in levels]
-    except (TypeError, ValueError, LookupError):
-        raise malformed(f"depth.{key}", levels, "prices and quantities") from None
-    if not math.isfinite(sum(prices)):
-        raise malformed(f"depth.{key}", levels, "finite prices")
-    level = levels[prices.index(best(prices))]
     where = f"depth.{key}"
-    if type(level) is not list or len(level) != 2:
-        raise malformed(where, level, "price and quantity")
-    price, size = as_number(level[0], where), as_number(level[1], where)
-    if price <= 0 or size < 0:
-        raise malformed(where, level, "a price above 0 and a quantity of at least 0")
-    return price, size
+    prices = []
+    for level in levels:
+        # Which level is the best depends on every price, so each must be one; a wrong one is never skipped.
+        if type(level) is not list or len(level) != 2 or type(level[0]) is not str or not is_plain(level[0]):
+            raise malformed(where, level, "price and quantity as text")
+        prices.append(float(level[0]))
+    if min(prices) <= 0:
+        raise malformed(where, min(prices), "prices above 0")
+    price, size = levels[prices.index(best(prices))]
+    found = as_number(size, where)
+    if found < 0:
+        raise malformed(where, size, "a quantity of at least 0")
+    return Decimal(price), found
 
 
 def _levels(row: Row, key: str, *, reverse: bool) -> tuple[tuple[Decimal, Decimal], ...]:

@@ -175,7 +175,7 @@ def captured(shared: Path) -> list[Case]:
         Case(
             "depth frame",
             _frame(shared, "PartialBook"),
-            lambda f: engine_data.quote(_best(f), eth, NOW_NS),
+            lambda f: _quote(market_rows.best_frame(f, "ETH-USDT"), eth),
         ),
         Case(
             "trade frame",
@@ -194,10 +194,8 @@ def captured(shared: Path) -> list[Case]:
     ]
 
 
-def _best(frame: Any) -> Any:
-    row = market_rows.best_frame(frame, "ETH-USDT")
-    assert row is not None
-    return row
+def _quote(row: Any, contract: Contract) -> Any:
+    return None if row is None else engine_data.quote(row, contract, NOW_NS)
 
 
 def _order_update(shared: Path) -> Any:
