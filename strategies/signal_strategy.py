@@ -49,6 +49,7 @@ class SignalStrategy(RestoredDesk):
         self.slots: dict[str, Slot] = {}
         self._entering: dict[str, Slot] = {}
         self._gate_shut: str = ""
+        self._closed_ns = 0  # the last instant whose bars are over
         self._in_fill = False
         self._postponed: DeskState | None = None
         self._answered = ""
@@ -67,6 +68,7 @@ class SignalStrategy(RestoredDesk):
     def on_instant(self, instant: Instant) -> None:
         """Feed the rules, manage what is held, then speak about new setups."""
         spec = self.spec
+        self._closed_ns = instant.ts_event
         if spec.rule.uses_funding or self.slots:
             self._take_funding(instant)
         if spec.rule.uses_reference:
@@ -76,7 +78,7 @@ class SignalStrategy(RestoredDesk):
         if self._entering:
             self._advance_entries(instant)
         if self.slots:
-            self._close_overrun(instant)
+            self._close_entry_bars(instant)
         for bar in instant.bars.get(spec.minutes, ()):
             rule = self.rule.get(bar.instrument)
             if rule is None:
@@ -175,7 +177,10 @@ class SignalStrategy(RestoredDesk):
         slot.entry_reported = True
         signal, exits = slot.signal, slot.exits
         self._entering.pop(signal.instrument, None)
-        self._act_exits(slot, exits.entry_complete(self.desk_clock.now_ns))
+        # Inside an instant the targets wait for its close: an order sent while its bars run makes a
+        # backtest's venue look at all stops once more, and a sandbox's not.
+        if self._closed_ns == self.desk_clock.now_ns:
+            self._act_exits(slot, exits.entry_complete(self._closed_ns))
         self._report_entry(signal, exits.entered, exits.average_price, slot.entry.reason)
         self._drop_if_over(slot)
 
@@ -221,24 +226,23 @@ class SignalStrategy(RestoredDesk):
             slot, Role.EXIT, -slot.signal.side, action.quantity, slippage, action.reason
         )
 
-    def _close_overrun(self, instant: Instant) -> None:
-        """Close what the bar that filled its resting entry carried through the stop.
+    def _close_entry_bars(self, instant: Instant) -> None:
+        """Close what the bar that filled its resting entry carried through the stop; else place its targets.
 
         A venue that walks bars may pass entry and stop in one step; the stop then waits for the next touch.
-        Price must have gone through it after the fill, so the way back to the stop is priced as slippage.
         """
         for name, slot in list(self.slots.items()):
-            if slot.resting_fill_ns != instant.ts_event or slot.exits.left <= 0.0:
-                continue
-            finest = [bar for m in sorted(instant.bars) for bar in instant.bars[m] if bar.instrument == name]
-            side, exits = slot.signal.side, slot.exits
-            # The stop of the bar itself: a target that filled at its end may have moved it since.
-            stop_price = exits.stop_for(exits.average_price)
-            if not finest or ((finest[0].low if side > 0 else finest[0].high) - stop_price) * side > 0:
-                continue
-            close = finest[0].close
-            slot.overrun_bps = max(0.0, 10_000.0 * (close - stop_price) * side / close)
-            self._act_exits(slot, slot.exits.close("stop_passed"))
+            if slot.resting_fill_ns == instant.ts_event and slot.exits.left > 0.0:
+                bars = (
+                    bar for m in sorted(instant.bars) for bar in instant.bars[m] if bar.instrument == name
+                )
+                finest = next(bars, None)
+                way_back_bps = slot.passed_by(finest) if finest is not None else None
+                if way_back_bps is not None:
+                    slot.overrun_bps = way_back_bps  # price must have gone through it after the fill
+                    self._act_exits(slot, slot.exits.close("stop_passed"))
+            if slot.entry_reported and slot.exits.bar_zero_ns == 0:
+                self._act_exits(slot, slot.exits.entry_complete(instant.ts_event))
 
     def _drop_if_over(self, slot: Slot) -> None:
         if not slot.over:

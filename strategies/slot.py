@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from risk.liquidation import Takeover
-from risk.vocabulary import Role, Signal
+from risk.vocabulary import Bar, Role, Signal
 from strategies.entry import EntryMachine
 from strategies.exits import ExitMachine
 
@@ -55,6 +55,17 @@ class Slot:
         """Count the orders sent for a role, from 1."""
         self.attempts[role] = self.attempts.get(role, 0) + 1
         return self.attempts[role]
+
+    def passed_by(self, bar: Bar) -> float | None:
+        """Return what the way from a bar's close back to the stop is, basis points, if the bar passed it.
+
+        None if it did not; 0 where it closed beyond the stop: there is no way back.
+        """
+        side, exits = self.signal.side, self.exits
+        stop_price = exits.stop_for(exits.average_price)
+        if ((bar.low if side > 0 else bar.high) - stop_price) * side > 0:
+            return None
+        return max(0.0, 10_000.0 * (bar.close - stop_price) * side / bar.close)
 
     @property
     def over(self) -> bool:

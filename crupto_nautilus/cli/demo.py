@@ -1,4 +1,4 @@
-"""`crupto demo`: the whole desk on the embedded sample market, offline."""
+"""`crupto demo`: the paper desk on the embedded sample market, offline, and its parity with the backtest."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import click
 from crupto_nautilus.cli.command import command
 from crupto_nautilus.cli.options import Amount
 from crupto_nautilus.cli.output import Result
+
+STATUS_EVERY_S = 3.0
 
 
 @command("demo")
@@ -29,26 +31,33 @@ from crupto_nautilus.cli.output import Result
     help="Starting equity, USDT.",
 )
 def demo(*, out: Path, equity: float) -> Result:
-    """Offline: sample market, the whole desk in a backtest, a report.
+    """Offline: the paper desk on the sample market with live status, a report, and the proof of parity.
 
-    The market is synthetic: the result says how the desk works, nothing about what it would earn.
+    The market is synthetic: the result says how the desk works, nothing about what it would earn.  A
+    simulated operator unlocks a kill switch after 24 h of desk time.  Exit code 1 if the live node decided
+    otherwise than the backtest.
     """
-    from crupto_nautilus.cli.running import new_run_id, run_desk
+    from crupto_nautilus.cli.parity import prove
+    from crupto_nautilus.cli.running import new_run_id, run_paper_desk
     from crupto_nautilus.config import load_config
-    from crupto_nautilus.desk.backtest import run_backtest
-    from crupto_nautilus.desk.options import BacktestOptions
+    from crupto_nautilus.desk.options import DEFAULT_UNLOCK_HOURS, PaperOptions
+    from crupto_nautilus.journal.database import default_url
+    from crupto_nautilus.reports.run_folder import RunFolder
 
-    market = sample_market(out / "sample-market")
-    return run_desk(
-        BacktestOptions(
-            catalog=market,
-            config=load_config(),
-            out=out,
-            run_id=new_run_id("demo", out),
-            equity=equity,
-        ),
-        run_backtest,
+    config = load_config()
+    options = PaperOptions(
+        catalog=sample_market(out / "sample-market"),
+        config=config,
+        out=out,
+        run_id=new_run_id("demo", out),
+        equity=equity,
+        journal_url=config.runtime.journal_url() or default_url(out),
+        unlock_after_hours=DEFAULT_UNLOCK_HOURS,
     )
+    done = run_paper_desk(options, (), status_every_s=STATUS_EVERY_S)
+    proof = prove(RunFolder(out / options.run_id), options.catalog, config, out)
+    data = {**done.data, "parity": proof.data}
+    return Result(data, (*done.blocks, "", *proof.blocks), proof.exit_code)
 
 
 def sample_market(folder: Path) -> Path:

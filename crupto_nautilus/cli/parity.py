@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,10 @@ from crupto_nautilus.cli.command import command
 from crupto_nautilus.cli.options import config_option, open_catalog, runs_option
 from crupto_nautilus.cli.output import Result, Table
 from crupto_nautilus.errors import UsageError
+
+if TYPE_CHECKING:
+    from crupto_nautilus.config import DeskConfig
+    from crupto_nautilus.reports.run_folder import RunFolder
 
 
 @command("parity")
@@ -37,7 +42,11 @@ def parity(*, run: str, catalog_dir: Path | None, runs_dir: Path, config_dir: Pa
     folder = RunFolder.open(run, runs_dir)
     profile = "vst" if folder.facts.provenance.get("runtime.virtual.enabled") == "profile:vst" else "paper"
     config = load_config(config_dir, profile=profile)
-    catalog = catalog_dir or _catalog_of(folder)
+    return prove(folder, catalog_dir or _catalog_of(folder), config, runs_dir)
+
+
+def prove(folder: RunFolder, catalog: Path, config: DeskConfig, runs_dir: Path) -> Result:
+    """Compare a run with the backtest of its data; write parity.md and parity.json into its folder."""
     open_catalog(catalog)
 
     from crupto_nautilus.desk.parity import compare_run, options_of
@@ -57,10 +66,7 @@ def parity(*, run: str, catalog_dir: Path | None, runs_dir: Path, config_dir: Pa
     return Result(data, blocks, 0 if found.same else 1)
 
 
-def _catalog_of(folder: object) -> Path:
-    from crupto_nautilus.reports.run_folder import RunFolder
-
-    assert isinstance(folder, RunFolder)
+def _catalog_of(folder: RunFolder) -> Path:
     if not folder.facts.catalog:
         raise UsageError(
             f"run {folder.run_id} does not say where its data lies",

@@ -196,9 +196,10 @@ class Walk:
                 overrun = filled and (price - self.stop) * side <= 0
                 continue
             if (price - self.stop) * side <= 0:
-                # Behind a gap, or where price stands still beyond the stop, there is only this price.
-                still = step == 0 or (overrun and price == path[step - 1])
-                return self._leave(ts, "stop", price if still else self.stop, self.left)
+                if overrun and price == path[step - 1]:
+                    continue  # price stands still beyond the stop: nothing trades that could touch it
+                # Behind a gap there is only this price.
+                return self._leave(ts, "stop", price if step == 0 else self.stop, self.left)
             for target in [t for t in targets if (price - t[2]) * side > 0]:
                 targets.remove(target)
                 if self._leave(ts, target[0], target[2], target[1]):

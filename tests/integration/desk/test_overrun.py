@@ -48,6 +48,17 @@ def test_a_bar_that_jumps_over_entry_and_stop_closes_at_the_price_of_the_stop(
     assert not run.desk.risk_desk.books.positions
 
 
+def test_a_bar_that_ends_where_it_jumped_to_closes_there_without_a_touch_of_the_stop(tmp_path: Path) -> None:
+    # The venue sees no price after the one that filled the entry: live node and backtest must both wait for
+    # the close, with no order of the desk in between.
+    run = play(tmp_path, -1, (99.9, 102.0, 99.9, 102.0))
+    trade = run.trade("SOL")
+    assert (trade.exit_reason, trade.exit_price) == ("stop_passed", 102.0)
+    assert (run.bar(trade.ts_open), run.bar(trade.ts_event)) == (4, 4)
+    assert trade.slippage_usd < 0.0015 * 102.0 * trade.quantity  # there is no way back to charge
+    assert run.steps("SOL", "target_1") == []
+
+
 def test_a_stop_that_the_bar_passes_on_its_way_back_fills_by_itself(tmp_path: Path) -> None:
     run = play(tmp_path, 1, (100.0, 101.5, 99.5, 100.0), (100.0, 100.0, 98.0, 98.2))
     trade = run.trade("SOL")

@@ -120,18 +120,6 @@ def test_a_torn_file_of_the_catalog_is_a_failed_check(crupto: Crupto, tmp_path: 
     assert not list((tmp_path / "runs").glob("*/run.json"))
 
 
-def test_the_demo_needs_nothing_and_ends_with_a_report(crupto: Crupto, tmp_path: Path) -> None:
-    outcome = crupto("demo", "--out", tmp_path)
-    assert outcome.code == 0, outcome.err
-    assert "SYNTHETIC" in outcome.out
-    report = next(line.split(maxsplit=1)[1] for line in outcome.out.splitlines() if line.startswith("report"))
-    assert Path(report).is_file()
-    assert "verdict:" in outcome.out
-    # Positions are open at its end, and funding settles on the last instant: the books must close on it.
-    verified = crupto("report", Path(report).parent, "--verify")
-    assert verified.code == 0, verified.out
-
-
 def test_a_strategy_without_its_bars_is_named(crupto: Crupto, held: Path, tmp_path: Path) -> None:
     outcome = crupto("backtest", "--catalog", held, "--start", "2024-02-05", "--out", tmp_path)
     assert outcome.code == 0, outcome.err
