@@ -227,10 +227,7 @@ class SignalStrategy(RestoredDesk):
         )
 
     def _close_entry_bars(self, instant: Instant) -> None:
-        """Close what the bar that filled its resting entry carried through the stop; else place its targets.
-
-        A venue that walks bars may pass entry and stop in one step; the stop then waits for the next touch.
-        """
+        """Close what its resting entry's own bar carried through the stop in one step; else place targets."""
         for name, slot in list(self.slots.items()):
             if slot.resting_fill_ns == instant.ts_event and slot.exits.left > 0.0:
                 bars = (
