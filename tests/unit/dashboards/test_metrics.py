@@ -73,6 +73,22 @@ def test_a_histogram_counts_up_to_and_with_its_bounds() -> None:
     assert histogram.total == 12.0
 
 
+def test_the_text_is_the_librarys_byte_for_byte() -> None:
+    store = MetricStore(domain(("A.X", 'odd"name\\with\nall')))
+    store.info = {"run_id": 'a "run"', "mode": "paper"}
+    for number, values in enumerate(store.values.values()):
+        for place, labels in enumerate(values):
+            values[labels] = (0.0, 1.0, -2.5, 1e-9, 123_456.789, 1_750_000_000.25, 5e15, 7.0)[
+                (number + place) % 8
+            ]
+    for histograms in store.histograms.values():
+        for place, histogram in enumerate(histograms.values()):
+            for value in (1e-5, 0.003, 0.4, 7.0, 1e3)[: place % 6]:
+                histogram.observe(value)
+    exposition = Exposition(store)
+    assert exposition.text() == exposition.library_text()
+
+
 def test_readers_in_a_row_cost_one_rendering() -> None:
     exposition = Exposition(MetricStore(domain()), keep_s=60.0)
     threads = [threading.Thread(target=exposition.text) for _ in range(8)]
