@@ -1,0 +1,161 @@
+"""Resting entries with a stop attached, stops that move, stops that the market has passed: never naked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nautilus_trader.core import UUID4
+from nautilus_trader.model import (
+    ClientOrderId,
+    ContingencyType,
+    LimitOrder,
+    OrderListId,
+    Price,
+    Quantity,
+    StopMarketOrder,
+    TimeInForce,
+    TriggerType,
+)
+
+from tests.fakes.bingx import threaded
+from tests.fakes.bingx.settings import Settings
+from tests.fakes.bingx.sources import Script as Bars
+from tests.fakes.bingx_node import execution_settings
+from tests.fakes.bingx_scenario import BTC, BUY, SELL, Outcome, Trader, play
+
+Steps = Iterator[Callable[[], Any]]
+OPEN = {"NEW", "PENDING", "PARTIALLY_FILLED"}
+
+
+def _protected(t: Trader, quantity: str, price: str, stop: str) -> None:
+    """Submit a resting entry with its stop, as the desk's strategies do."""
+    entry_id, stop_id, list_id = ClientOrderId("entry"), ClientOrderId("stop"), OrderListId("L-1")
+    now, size = t.clock.timestamp_ns(), Quantity.from_str(quantity)
+    entry = LimitOrder(
+        t.trader_id, t.strategy_id, BTC, entry_id, BUY, size, Price.from_str(price), TimeInForce.GTC, True,
+        False, False, UUID4(), now, contingency_type=ContingencyType.OTO, order_list_id=list_id,
+        linked_order_ids=[stop_id],
+    )  # fmt: skip
+    protection = StopMarketOrder(
+        t.trader_id, t.strategy_id, BTC, stop_id, SELL, size, Price.from_str(stop), TriggerType.LAST_PRICE,
+        TimeInForce.GTC, True, False, UUID4(), now, order_list_id=list_id, parent_order_id=entry_id,
+    )  # fmt: skip
+    t.submit_order_list([entry, protection])
+
+
+def _resting_stops(out: Outcome) -> list[tuple[str, str]]:
+    return [(o["origQty"], o["stopPrice"]) for o in out.orders if "STOP" in o["type"] and o["status"] in OPEN]
+
+
+def test_the_venues_own_stop_of_a_filled_entry_becomes_the_engines_stop() -> None:
+    with threaded.running(Settings(), Bars()) as venue:
+
+        def script(t: Trader) -> Steps:
+            _protected(t, "0.2", "64000.0", "63000.0")
+            yield t.is_("entry", "Accepted")
+            venue.do("trade", symbol="BTC-USDT", price="64000", quantity="5")
+            yield t.is_("stop", "Accepted")
+
+        out = play(venue, script, execution_settings(venue, "BTC-USDT"))
+    assert out.position == 0.2
+    assert _resting_stops(out) == [("0.2000", "63000.0")]
+    assert out.execution.keeper.adopted == 1
+    assert out.execution.problems == []
+
+
+def test_a_partial_fill_that_lasts_has_a_stop_and_in_the_end_there_is_one_of_the_whole_size() -> None:
+    with threaded.running(Settings(), Bars()) as venue:
+
+        def script(t: Trader) -> Steps:
+            _protected(t, "0.5", "64000.0", "63000.0")
+            yield t.is_("entry", "Accepted")
+            venue.do("trade", symbol="BTC-USDT", price="64000", quantity="0.2")
+            yield t.is_("stop", "Accepted")
+            assert [o["origQty"] for o in venue.do("books")["orders"] if o["type"] == "STOP_MARKET"] == [
+                "0.2000"
+            ]
+            t.cancel("entry")
+            yield t.is_("entry", "Canceled")
+            yield lambda: not t.cache.order(ClientOrderId("stop")).is_pending_update
+
+        out = play(venue, script, execution_settings(venue, "BTC-USDT"))
+    assert out.position == 0.2
+    assert _resting_stops(out) == [("0.2000", "63000.0")]
+
+
+def test_an_entry_that_goes_on_filling_is_protected_for_what_it_has() -> None:
+    with threaded.running(Settings(), Bars()) as venue:
+
+        def script(t: Trader) -> Steps:
+            _protected(t, "0.5", "64000.0", "63000.0")
+            yield t.is_("entry", "Accepted")
+            venue.do("trade", symbol="BTC-USDT", price="64000", quantity="0.2")
+            yield t.is_("stop", "Accepted")
+            venue.do("trade", symbol="BTC-USDT", price="64000", quantity="0.3")
+            yield t.closed("entry")
+            yield (
+                lambda: (
+                    sum(
+                        float(o["origQty"])
+                        for o in venue.do("books")["orders"]
+                        if o["type"] == "STOP_MARKET" and o["status"] in OPEN
+                    )
+                    == 0.5
+                )
+            )
+
+        out = play(venue, script, execution_settings(venue, "BTC-USDT"))
+    assert out.position == 0.5
+    assert _resting_stops(out) == [("0.5000", "63000.0")]
+
+
+def test_an_entry_that_ends_unfilled_takes_its_stop_with_it() -> None:
+    with threaded.running(Settings(), Bars()) as venue:
+
+        def script(t: Trader) -> Steps:
+            _protected(t, "0.2", "64000.0", "63000.0")
+            yield t.is_("entry", "Accepted")
+            t.cancel("entry")
+            yield lambda: t.closed("entry")() and t.closed("stop")()
+
+        out = play(venue, script, execution_settings(venue, "BTC-USDT"))
+    assert out.position == 0
+    assert _resting_stops(out) == []
+
+
+def test_a_stop_that_the_market_has_passed_already_is_carried_out_at_market() -> None:
+    with threaded.running(Settings(), Bars()) as venue:
+
+        def script(t: Trader) -> Steps:
+            t.market("in", BUY, "0.1")
+            yield t.closed("in")
+            t.stop("late", SELL, "0.1", "99000.0")  # above the market: due at once
+            yield t.closed("late")
+
+        out = play(venue, script, execution_settings(venue, "BTC-USDT"))
+    assert out.trader.told("late")[-1] == "Filled"
+    assert out.position == 0
+    assert [o["type"] for o in out.orders] == ["MARKET", "MARKET"]
+    assert out.execution.changer.at_market == 1
+
+
+def test_a_stop_whose_replacement_is_lost_on_the_way_is_one_stop_in_the_end() -> None:
+    for fault in ("drop_before", "drop_after"):
+        with threaded.running(Settings(), Bars()) as venue:
+
+            def script(t: Trader, fault: str = fault, venue: Any = venue) -> Steps:
+                t.market("in", BUY, "0.1")
+                yield t.closed("in")
+                t.stop("stop", SELL, "0.1", "60000.0")
+                yield t.is_("stop", "Accepted")
+                venue.do("rest_fault", name=fault, path="/trade/cancelReplace", method="POST")
+                t.modify_order(ClientOrderId("stop"), trigger_price=Price.from_str("61000.0"))
+                yield t.is_("stop", "Updated", "ModifyRejected")
+
+            out = play(venue, script, execution_settings(venue, "BTC-USDT"))
+        [(size, trigger)] = _resting_stops(out)
+        assert size == "0.1000"
+        moved = "Updated" in out.trader.told("stop")
+        assert trigger == ("61000.0" if moved else "60000.0")
+        assert "Canceled" not in out.trader.told("stop")
