@@ -55,14 +55,21 @@ def run_backtest(options: BacktestOptions) -> Path:
         return finish(writer, prepared, run, facts, options, journal)
 
 
-def simulate(prepared: Prepared, options: BacktestOptions, journal: JournalSink | None = None) -> DeskRun:
-    """Run the desk over the window in the backtest engine."""
+def simulate(
+    prepared: Prepared,
+    options: BacktestOptions,
+    journal: JournalSink | None = None,
+    beside: Callable[[Desk], Any] | None = None,
+) -> DeskRun:
+    """Run the desk over the window in the backtest engine; `beside` makes an actor that joins it."""
     catalog, window = prepared.catalog, prepared.choice.window
     plan = make_plan(prepared, options)
     recording = Recording()
     desk = Desk(plan, recording, journal)
     engine = make_engine(plan.rules, options.equity, charge=options.costs)
     desk.add_to(engine)
+    if beside is not None:
+        engine.add_actor(beside(desk))
     feed = EngineFeed(plan.rules, window.base_minutes)
     instants = run_instants(catalog, window)
     started = time.process_time()

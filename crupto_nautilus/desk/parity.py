@@ -1,16 +1,19 @@
 """Parity: a paper run's data through the backtest path, compared row by row.
 
 Guarantees: the backtest is the one that `crupto backtest` runs, with the options of the run's own record; a
-run that was interrupted is compared up to its last moment, one that was resumed as a whole.
+run that was interrupted is compared up to its last moment, one that was resumed as a whole, and what an
+operator said during the run is said again at the same moments.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from crupto_nautilus.config import DeskConfig
 from crupto_nautilus.desk.backtest import simulate
+from crupto_nautilus.desk.operator_replay import commands_of, operator_replay
 from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.outcome import check_run
 from crupto_nautilus.desk.plan import prepare
@@ -41,7 +44,10 @@ def compare_run(folder: RunFolder, options: BacktestOptions) -> Parity:
             remedy="give the run's configuration with --config DIR",
         )
     prepared = prepare(options)
-    run = simulate(prepared, options)
+    commands = commands_of(folder)
+    run = simulate(
+        prepared, options, beside=partial(operator_replay, commands=commands) if commands else None
+    )
     check_run(run)
     ours = {name: folder.table(name) for name in TABLES}
     theirs = {name: to_table(name, list(run.recording.rows(name))).to_pandas() for name in TABLES}

@@ -10,6 +10,7 @@ the run folder: `shadow/<id>/` is a whole run folder that `crupto why` and `crup
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -96,15 +97,18 @@ class ShadowRun:
         run = DeskRun(self.desk, self.recording, balance, self._cpu)
         check_run(run)
         note = f"challenger {shadow.challenger.id} in shadow: alone, a book of its own, no order was sent"
+        ended = replace(window, end_ns=max(self.desk.router.last_ts, window.start_ns + 1))
+        prepared = replace(shadow.prepared, choice=replace(shadow.prepared.choice, window=ended))
         facts = run_facts(
-            shadow.prepared, shadow.options, self.desk, wall_start_ns=self._began, mode=mode,
+            prepared, shadow.options, self.desk, wall_start_ns=self._began, mode=mode,
             exit_reason=exit_reason, notes=(note,),
         )  # fmt: skip
         facts = replace(facts, challenger=shadow.challenger.model_dump(mode="json"))
+        shutil.rmtree(runs / shadow.options.run_id, ignore_errors=True)  # of an earlier session of the run
         with RunWriter(runs, shadow.options.run_id) as writer:
             writer.write_table("calls", call_rows(self.desk.tools))
             writer.write_recording(self.recording)
-            write_benchmark(writer, shadow.prepared.catalog, shadow.prepared.choice)
+            write_benchmark(writer, prepared.catalog, prepared.choice)
             folder = writer.finish(facts)
         build_report(folder.path)
         write_evidence(folder, runs / f"{shadow.challenger.id}.parquet")

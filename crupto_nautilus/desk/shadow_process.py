@@ -7,11 +7,12 @@ desk's process; an error of any kind is the last word, with its reason.
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from crupto_nautilus.desk.options import BacktestOptions
+from crupto_nautilus.desk.window import MarketChoice
 from risk.vocabulary import Instant
 
 
@@ -46,12 +47,23 @@ class Failed:
     text: str
 
 
-def run_shadow_process(pipe: Connection, options: BacktestOptions, challenger_id: str, runs: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a process is started with; `until_ns`: the catalog is played up to there first (a resume)."""
+
+    challenger_id: str
+    options: BacktestOptions
+    choice: MarketChoice
+    runs: Path
+    until_ns: int | None = None
+
+
+def run_shadow_process(pipe: Connection, start: Start) -> None:
     """Run a challenger until the desk has ended; called in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        path = _run(pipe, options, challenger_id, runs)
+        path = _run(pipe, start)
         pipe.send(Finished(str(path)))
     except EOFError:
         return  # the desk's process is gone
@@ -59,18 +71,25 @@ def run_shadow_process(pipe: Connection, options: BacktestOptions, challenger_id
         pipe.send(Failed(f"{type(error).__name__}: {error}".splitlines()[0]))
 
 
-def _run(pipe: Connection, options: BacktestOptions, challenger_id: str, runs: Path) -> Path:
-    from crupto_nautilus.desk.plan import prepare
+def _run(pipe: Connection, start: Start) -> Path:
+    from catalog.instants import run_instants
+    from catalog.store import Catalog
+    from crupto_nautilus.desk.plan import Prepared
     from crupto_nautilus.desk.shadow import ShadowRun, shadow_desks
 
-    prepared = prepare(options)
-    desk = next(d for d in shadow_desks(prepared, options) if d.challenger.id == challenger_id)
-    run = ShadowRun(desk)
+    prepared = Prepared(Catalog(start.options.catalog), start.choice, {})
+    desks = shadow_desks(prepared, start.options)
+    run = ShadowRun(next(desk for desk in desks if desk.challenger.id == start.challenger_id))
+    if start.until_ns is not None:
+        run.play(
+            run_instants(prepared.catalog, replace(start.choice.window, end_ns=start.until_ns)), last=False
+        )
+        pipe.send(_standing(run))
     while True:
         message: list[Instant] | Finish = pipe.recv()
         if isinstance(message, Finish):
             run.play([], last=True)
-            return run.write(runs, mode="shadow", exit_reason=message.reason)
+            return run.write(start.runs, mode="shadow", exit_reason=message.reason)
         run.play(message, last=False)
         pipe.send(_standing(run))
 

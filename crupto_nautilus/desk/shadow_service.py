@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -20,10 +19,9 @@ from nautilus_trader.common import DataActor, DataActorConfig
 from nautilus_trader.model import ActorId
 
 from actors.enable_map import Challenger
-from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.services import PaperContext
 from crupto_nautilus.desk.shadow import quiet
-from crupto_nautilus.desk.shadow_process import Failed, Finish, Finished, Standing, run_shadow_process
+from crupto_nautilus.desk.shadow_process import Failed, Finish, Finished, Standing, Start, run_shadow_process
 from crupto_nautilus.desk.status import ShadowStatus
 from crupto_nautilus.reports.shadows import SHADOW
 from risk.vocabulary import Instant
@@ -65,7 +63,7 @@ class ShadowTap(DataActor):
 class _Worker:
     """One challenger: its process, its queue and the thread between the two."""
 
-    def __init__(self, challenger: Challenger, options: BacktestOptions, runs: Path) -> None:
+    def __init__(self, challenger: Challenger, start: Start) -> None:
         self.challenger = challenger
         self.queue: SimpleQueue[_Item] = SimpleQueue()
         self.standing = Standing(0, 0.0, 0, "starting")
@@ -74,7 +72,7 @@ class _Worker:
         self._pipe, child = context.Pipe()
         self._process = context.Process(
             target=run_shadow_process,
-            args=(child, options, challenger.id, runs),
+            args=(child, start),
             name=f"shadow {challenger.id}",
             daemon=True,
         )
@@ -152,7 +150,11 @@ class Shadows:
             return
         self._notes = context.notes
         options = quiet(context.options, context.options.run_id)
-        self._workers = [_Worker(c, options, context.folder / SHADOW) for c in challengers]
+        choice, resume = context.prepared.choice, context.plan.resume
+        until = None if resume is None else resume.ts_event
+        for challenger in challengers:
+            start = Start(challenger.id, options, choice, context.folder / SHADOW, until)
+            self._workers.append(_Worker(challenger, start))
         tap = ShadowTap(DataActorConfig(actor_id=ActorId("desk-shadow-001")))
         context.node.add_actor(tap.setup(context.plan.base_minutes, [w.queue for w in self._workers]))
 
