@@ -115,6 +115,11 @@ class LiveJournal:
         return (self._writer.failed or "") if self._writer is not None else ""
 
     @property
+    def backlog(self) -> int:
+        """Instants that are not stored yet."""
+        return self._writer.backlog if self._writer is not None else 0
+
+    @property
     def pause(self) -> str:
         """Why entries must wait; empty while fewer than `BACKLOG` instants wait."""
         writer = self._writer

@@ -89,7 +89,7 @@ def _play(
     node = build_node(feed, venue)
     desk.add_to(node)
     ending = RunEnding()
-    context = PaperContext(options, prepared, plan, desk, recording, feed, node, writer.path, ending)
+    context = PaperContext(options, prepared, plan, desk, recording, feed, node, writer.path, ending, journal)
     own: list[RunService] = [Signals(), Housekeeping(), Latency()]
     if journal is not None:
         feed.wait_for(lambda: journal.is_behind)

@@ -51,6 +51,22 @@ class RunEnding:
             stop()
 
 
+class JournalHealth(Protocol):
+    """How the journal of a run is."""
+
+    @property
+    def backlog(self) -> int:
+        """Instants that are not stored yet."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the last attempt to store failed; empty while all is well."""
+
+    @property
+    def pause(self) -> str:
+        """Why entries must wait; empty while they need not."""
+
+
 @dataclass(slots=True)
 class PaperContext:
     """What a service may see of a paper run; read the desk, never write it."""
@@ -64,6 +80,7 @@ class PaperContext:
     node: LiveNode
     folder: Path  # the run's folder while it runs; it gets its final name at the end
     ending: RunEnding
+    journal: JournalHealth | None = None
     notes: list[str] = field(default_factory=list)  # go into run.json
     measured: dict[str, Any] = field(default_factory=dict)  # figures of the node itself, into the summary
 

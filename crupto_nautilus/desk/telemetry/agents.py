@@ -72,6 +72,14 @@ class AgentTelemetry(TelemetryBase):
             graph.report(names.strategy_node(name), "gate", gated, f"entries are refused, {cause}")
         self.event(state.ts_event, "desk_state", state.mode.value, cause)
 
+    def show_switched_off(self, flags: frozenset[str]) -> None:
+        """Show the strategies that an operator has switched off (flags `disabled:<strategy>[:<detail>]`)."""
+        off = {flag.split(":")[1]: flag for flag in flags if flag.startswith("disabled:")}
+        for name in self.strategies:
+            state = DISABLED if name in off else OK
+            cause = f"switched off by an operator ({off.get(name, '')})"
+            self.graph.report(names.strategy_node(name), "operator", state, cause)
+
     @safely
     def on_safe_mode(self, change: SafeMode) -> None:
         """Show the correlation safe mode."""

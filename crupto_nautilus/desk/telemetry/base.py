@@ -79,6 +79,8 @@ class TelemetryBase:
         self.desk_state = DeskState(0, DeskMode.ACTIVE)
         self.safe_mode: SafeMode | None = None
         self.log: EventLog | None = None
+        self.read_state: Callable[[], DeskState] | None = None
+        self.read_flags: Callable[[], frozenset[str]] | None = None
         self._class_nodes = dict(names.ACTOR_NODE)
         self.store.one_of("crupto_desk_mode", DeskMode.ACTIVE.value)
         for name in instruments:

@@ -49,4 +49,8 @@ class DeskTelemetry(OrderTelemetry, AgentTelemetry):
     def on_pulse(self, _: object) -> None:
         """Look at books, tools and positions."""
         self.store["crupto_order_reject_ratio"][()] = self.reject_ratio
+        state = self.read_state() if self.read_state is not None else self.desk_state
+        if state != self.desk_state:  # restored at a restart: nobody published it in this session
+            self.on_desk_state(state)
+        self.show_switched_off(self.read_flags() if self.read_flags is not None else frozenset())
         self.pulse.beat()

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from actors.toolbox import ToolRegistry, ToolStats
+from crupto_nautilus.desk.services import JournalHealth
 from crupto_nautilus.desk.telemetry import agent_graph as names
-from dashboards.graph import DISABLED, ERROR, WARNING, AgentGraph
+from dashboards.graph import DISABLED, ERROR, OK, WARNING, AgentGraph
 from dashboards.metrics import TOOL_EXPONENTS
 from dashboards.store import MetricStore
 from risk.engine import RiskDesk
@@ -63,7 +64,7 @@ class Pulse:
         self._desk, self._tools, self._instruments = risk_desk, tools, instruments
         self.view = View()
         self.interval_s = 0.0  # wall time a fine bar should take; 0 unknown
-        self.journal: Any = None  # a JournalWriter, or None
+        self.journal: JournalHealth | None = None
         self.ended = ""
         self._slippage: deque[float] = deque(maxlen=100)
         self._desk_ts = 0
@@ -217,12 +218,11 @@ class Pulse:
         journal, graph, store = self.journal, self._graph, self._store
         if journal is None:
             return
-        backlog, failed = getattr(journal, "backlog", 0), getattr(journal, "failed", None)
-        full = bool(getattr(journal, "is_full", False))
-        store["crupto_journal_backlog"][()] = float(backlog)
-        store["crupto_journal_failed"][()] = float(failed is not None)
-        state = ERROR if full else WARNING if failed else "ok"
-        graph.report(names.MONITOR, "journal", state, f"journal: {backlog} batches wait, {failed or 'full'}")
+        trouble, pause = journal.trouble, journal.pause
+        store["crupto_journal_backlog"][()] = float(journal.backlog)
+        store["crupto_journal_failed"][()] = float(bool(trouble or pause))
+        state = ERROR if pause else WARNING if trouble else OK
+        graph.report(names.MONITOR, "journal", state, pause or f"journal: {trouble}")
 
     # --- on the reader's thread ----------------------------------------------------------------------------
 

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from crupto_nautilus.desk.services import PaperContext
-from crupto_nautilus.desk.telemetry.board import LiveBoard
+from crupto_nautilus.desk.telemetry.board import History, LiveBoard
 from crupto_nautilus.desk.telemetry.desk import DeskTelemetry
+from crupto_nautilus.journal.journal import Journal
+from crupto_nautilus.journal.queries import newest_decisions
 from dashboards.server import DashboardServer, ServerError
 from dashboards.telemetry_csv import TelemetryExporter
 
@@ -43,6 +45,7 @@ class DashboardService:
         self.server: DashboardServer | None = None
         self.telemetry: DeskTelemetry | None = None
         self._csv: TelemetryExporter | None = None
+        self._journal: Journal | None = None
 
     def start(self, context: PaperContext) -> None:
         """Attach the telemetry to the monitor and serve."""
@@ -54,7 +57,9 @@ class DashboardService:
             telemetry.know_class(type(strategy).__name__, strategy.spec.name)
         minutes = min(context.plan.base_minutes.values())
         telemetry.pulse.interval_s = 60.0 * minutes / options.speed if options.speed > 0.0 else 0.0
-        telemetry.pulse.journal = getattr(desk.monitor, "journal", None)
+        telemetry.pulse.journal = context.journal
+        telemetry.read_state = lambda: desk.brain.desk_state
+        telemetry.read_flags = lambda: frozenset(desk.flags)
         facts = {
             "run_id": options.run_id,
             "mode": "paper",
@@ -67,7 +72,11 @@ class DashboardService:
             "instruments": len(context.plan.rules),
             "finished": False,
         }
-        board = LiveBoard(telemetry, context.plan.config.governance, facts, context.folder)
+        if options.journal_url is not None:
+            self._journal = Journal(options.journal_url)
+        board = LiveBoard(
+            telemetry, context.plan.config.governance, facts, context.folder, self._history(options.run_id)
+        )
         self.telemetry = telemetry
         self._csv = TelemetryExporter(context.folder, board.sample)
         telemetry.log = self._csv
@@ -90,6 +99,13 @@ class DashboardService:
         address = {"url": server.url, "host": self._host, "port": server.port, "pid": os.getpid()}
         (context.folder / ADDRESS_FILE).write_text(json.dumps(address) + "\n", encoding="utf-8")
 
+    def _history(self, run_id: str) -> History | None:
+        """Return where decisions come from that memory no longer holds."""
+        journal = self._journal
+        if journal is None:
+            return None
+        return lambda query: newest_decisions(journal, run_id, query)
+
     def stop(self, reason: str) -> None:
         """Show the end, write what waits, close the server."""
         if self.telemetry is not None:
@@ -98,6 +114,8 @@ class DashboardService:
             self._csv.stop()
         if self.server is not None:
             self.server.stop()
+        if self._journal is not None:
+            self._journal.close()
 
 
 def _version() -> str:

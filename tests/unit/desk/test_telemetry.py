@@ -12,6 +12,7 @@ from dashboards.source import DecisionQuery
 from risk.vocabulary import (
     Alarm,
     DeskMode,
+    DeskState,
     Mandate,
     MandateRow,
     RefusalReason,
@@ -208,7 +209,7 @@ def test_the_csv_sample_has_rates_latencies_and_refusals(desk: WatchedDesk) -> N
 
 def test_a_full_journal_is_an_error_of_the_monitor(desk: WatchedDesk) -> None:
     class Journal:
-        backlog, failed, is_full = 10_000, "disk full", True
+        backlog, trouble, pause = 10_000, "disk full", "journal: 10000 instants wait (disk full)"
 
     desk.telemetry.pulse.journal = Journal()
     desk.telemetry.graph.use("risk", "monitor")
@@ -216,3 +217,15 @@ def test_a_full_journal_is_an_error_of_the_monitor(desk: WatchedDesk) -> None:
     assert desk.state_of("monitor") == "error"
     assert value(desk, "crupto_journal_failed") == 1.0
     assert value(desk, "crupto_journal_backlog") == 10_000.0
+
+
+def test_a_state_and_switches_that_were_restored_are_shown_without_a_message(desk: WatchedDesk) -> None:
+    halted = DeskState(desk.ts, DeskMode.HALTED, RefusalReason.KILL_SWITCH, "before the restart")
+    desk.telemetry.read_state = lambda: halted
+    desk.telemetry.read_flags = lambda: frozenset({"disabled:breakout_4h:operator says so"})
+    desk.pulse()
+    assert value(desk, "crupto_kill_switch") == 1.0
+    assert desk.state_of("strategy:breakout_4h") == "disabled"
+    desk.telemetry.read_flags = lambda: frozenset()
+    desk.pulse()
+    assert desk.state_of("strategy:breakout_4h") == "warning"  # halted, but not switched off
