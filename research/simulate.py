@@ -198,11 +198,10 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
                 if entry_bar and step <= filled_at:
                     overrun = step == filled_at and (at - stop) * side <= 0.0
                     continue
-                still = overrun and at == path[step - 1]
-                if still and filled_at > 0:
+                if overrun and at == path[step - 1]:
                     continue  # price stands still where it passed the stop: nothing touches it again
                 if (at - stop) * side <= 0.0:
-                    at = at if step == 0 or still else stop
+                    at = at if step == 0 else stop
                     bar_gross += left * (at - mark) * side / price
                     bar_cost += left * stop_cost * at / price
                     sum_exit += left * at
@@ -226,8 +225,8 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
                     left, reason = 0.0, TARGET
                     break
             now = close[k]
-            if entry_bar and left > 0.0:
-                # The targets are sent once the entry has filled: what lies inside the market fills there.
+            if entry_bar and left > 0.0 and not overrun:
+                # The targets are sent at this close: what lies inside the market fills there.
                 if left_1 > 0.0 and (now - aim_1) * side >= 0.0:
                     bar_gross += left_1 * (now - mark) * side / price
                     bar_cost += left_1 * taker_fee * now / price

@@ -27,8 +27,8 @@ def test_sixty_random_documents_trade_alike(part: int, frame: Frame) -> None:
     for made in random_documents(60, 7)[part::4]:
         check = check_in_engine(made, frame, RULES)
         assert check.differences == (), made.canonical_json()
-        assert check.mean_difference_bps < 0.01
-        assert check.account_difference_bps < 0.01
+        assert check.mean_difference_bps < 0.1
+        assert check.account_difference_bps < 0.1
         assert check.ok
         trades += check.trades
     assert trades > 100
