@@ -8,6 +8,7 @@ from crupto_nautilus.cli.command import CONTEXT_SETTINGS, LazyGroup
 
 _HOME = "crupto_nautilus.cli"
 
+_PROMOTE = f"{_HOME}.research_promote"
 _CAMPAIGN = f"{_HOME}.research_campaign"
 
 COMMANDS = {
@@ -15,6 +16,10 @@ COMMANDS = {
     "run": (_CAMPAIGN, "run", "Run a campaign to its decisions, or go on with it."),
     "status": (_CAMPAIGN, "status", "Where campaigns and challengers stand."),
     "verify": (_CAMPAIGN, "verify", "Check the ledger; compute a campaign's decisions again."),
+    "paper": (_PROMOTE, "paper", "Run a survivor alone in the paper node on replay (G8b)."),
+    "promote": (_PROMOTE, "promote", "Write a survivor into the enable map: shadow, canary."),
+    "observe": (_PROMOTE, "observe", "Read a run as evidence of its challengers (G9, G10); demote."),
+    "demote": (_PROMOTE, "demote", "Take a challenger out of the enable map."),
     "schema": (f"{_HOME}.research_documents", "schema", "Print the JSON Schema of a strategy document."),
     "check": (f"{_HOME}.research_documents", "check", "Say whether a document is valid, and what it is."),
     "propose": (f"{_HOME}.research_documents", "propose", "Let a generator write candidate documents."),

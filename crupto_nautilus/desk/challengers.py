@@ -27,6 +27,8 @@ def challenger_spec(challenger: Challenger) -> StrategySpec:
         No strategy has this name.
     UsageError
         The document cannot be read, is not valid, bears a champion's name, or has another hash.
+    CheckFailed
+        It names a ledger head, and the ledger beside it does not prove the entry.
     """
     if challenger.strategy is not None:
         return get(challenger.strategy)
@@ -49,6 +51,8 @@ def challenger_spec(challenger: Challenger) -> StrategySpec:
             expected=challenger.document_hash,
             remedy="restore the document, or promote the new one with `crupto research promote`",
         )
+    if challenger.ledger_head:
+        importlib.import_module("crupto_nautilus.laboratory.proof").check_proof(challenger)
     if spec.name in REGISTRY:
         raise UsageError(
             f"{where}: {path} bears the name of a built-in strategy",

@@ -34,6 +34,7 @@ from research.ledger import Kind, Ledger
 from research.ledger.errors import CampaignChanged
 from research.standards.outcome import GateResult
 from research.statistics.sharpe import Floats
+from research.trials.sizing import r_in_exit_order
 from research.trials.trial import Laboratory, Trial, try_batch
 
 BATCH = 25  # candidates a task: a second of work or so
@@ -312,6 +313,7 @@ class Campaign:
                     "document": verdict.document.canonical_json(),
                     "survived": verdict.survived,
                     "killed_by": [gate.gate for gate in verdict.killed_by],
+                    "expected_r": self._expected(verdict),
                 },
             )
             for verdict in result.verdicts
@@ -319,6 +321,13 @@ class Campaign:
         survivors = [verdict.document.document_hash for verdict in result.survivors]
         closing = {"trials": len(result.trials), "survivors": survivors}
         self.ledger.append_all([*entries, (Kind.CAMPAIGN_CLOSED, self.plan.id, closing)])
+
+    def _expected(self, verdict: Verdict) -> list[float]:
+        """Return a survivor's results in R: what shadow and canary are held against."""
+        if not verdict.survived:
+            return []
+        span = self.laboratory.windows.research
+        return r_in_exit_order(self.laboratory.screen([verdict.document], span)[0].trades).tolist()  # type: ignore[no-any-return]
 
 
 _NAMES = {5: "5m", 15: "15m", 60: "1h", 240: "4h"}
