@@ -19,6 +19,7 @@ from research.campaign.store import CampaignFolder
 from research.campaign.verify import verify_campaign
 from research.executors import Executor, SerialExecutor, make_executor
 from research.gates.lookahead import lookahead_gate
+from research.generators import GenerationContext
 from research.ledger import Kind, Ledger, canonical
 from research.ledger.errors import CampaignChanged, LedgerBroken
 from research.standards import GateSpec, load_spec
