@@ -11,18 +11,23 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sqlite3
 import sys
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from nautilus_trader.common import DataActorConfig
-from nautilus_trader.model import ActorId
+from nautilus_trader.model import ActorId, OrderSide, StrategyId
+from nautilus_trader.trading import Strategy, StrategyConfig
+from pydantic import ValidationError
 
 from catalog.store import Catalog
 from crupto_nautilus.config import DeskConfig
-from crupto_nautilus.desk import paper
+from crupto_nautilus.desk import journalling, paper
 from crupto_nautilus.desk.assembly import Desk
 from crupto_nautilus.desk.edges import ReplayFeed
 from crupto_nautilus.desk.options import PaperOptions
@@ -96,7 +101,67 @@ def _halt(detail: str, *, flatten: bool = False) -> Callable[[Desk], None]:
     return lambda desk: desk.brain.halt(detail, flatten=flatten)
 
 
-SCENARIOS: Mapping[str, Callable[[], Scenario]] = {"eventful": eventful}
+def meddled() -> Scenario:
+    """Return the eventful run in which somebody tries to change the limits while it goes on."""
+    scenario = eventful()
+    return replace(scenario, cues={**scenario.cues, 5: _meddle})
+
+
+def _meddle(desk: Desk) -> None:
+    governance = desk.plan.config.governance
+    for name in ("leverage_cap", "max_daily_loss_pct"):
+        try:
+            setattr(governance, name, 50.0)
+        except ValidationError:
+            continue
+        raise AssertionError(f"{name} could be assigned")
+    FOLDER[0].joinpath("config", "governance.yaml").write_text("max_daily_loss_pct: 0.01\n")
+    os.environ |= {"VIRTUAL_EQUITY": "1", "USE_VIRTUAL_TRADING": "true", "MODE": "live"}
+
+
+def full_disk() -> Scenario:
+    """Return the eventful run whose journal cannot be written from bar 10 to bar 75."""
+    scenario = eventful()
+    held: list[sqlite3.Connection] = []
+
+    def lock(_: Desk) -> None:
+        held.append(sqlite3.connect(FOLDER[0] / "runs" / "journal.db", isolation_level=None))
+        held[0].execute("BEGIN EXCLUSIVE")
+
+    def release(_: Desk) -> None:
+        held[0].execute("ROLLBACK")
+        held[0].close()
+        time.sleep(3.0)  # longer than the writer's longest pause
+
+    journalling.BACKLOG = 6  # type: ignore[misc]
+    return replace(scenario, cues={**scenario.cues, 10: lock, 75: release})
+
+
+def intruded() -> Scenario:
+    """Return a run in which somebody else sells what the desk holds, at bar 10."""
+    script = {("SOL", 2): wish(LONG), ("SOL", 20): wish(LONG), ("BNB", 20): wish(LONG)}
+    tapes = {"SOL": Tape().hold(9).to(100.2).hold(20), "BNB": Tape().hold(30)}
+    return Scenario(tapes, [scripted(BO, script)], cues={10: lambda _: INTRUDER.sell("SOL-USDT.TEST")})
+
+
+class Intruder(Strategy):
+    """Trades the desk's account without the desk."""
+
+    def sell(self, name: str) -> None:
+        """Sell at market what is held."""
+        held = next(p for p in self.cache.positions_open() if str(p.instrument_id) == name)
+        self.submit_order(self.order_factory.market(held.instrument_id, OrderSide.SELL, held.quantity))
+
+
+INTRUDER = Intruder(StrategyConfig(strategy_id=StrategyId("INTRUDER-009")))
+FOLDER = [Path()]  # of the run, for cues
+
+SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
+    "eventful": eventful,
+    "meddled": meddled,
+    "full_disk": full_disk,
+    "intruded": intruded,
+}
 
 
 class Stage:
@@ -111,6 +176,7 @@ class Stage:
         """Add the stage hand to the node."""
         self._hand = StageHand(DataActorConfig(actor_id=ActorId("STAGE-001"))).setup(context.desk, self._cues)
         context.node.add_actor(self._hand)
+        context.node.add_strategy(INTRUDER)
 
     def stop(self, reason: str) -> None:
         """Raise what a cue raised."""
@@ -124,6 +190,7 @@ def play(
     accept: bool = False,
 ) -> Path:  # fmt: skip
     """Play a scenario in the live node and return the run folder."""
+    FOLDER[0] = folder
     scenario = SCENARIOS[name]()
     market = folder / "catalog"
     if not market.exists():
