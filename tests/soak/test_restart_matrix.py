@@ -23,27 +23,25 @@ def moments() -> list[tuple[int, str]]:
     return [(2 + int(part * (k + draw.random())), "TERM" if k % 4 == 3 else "KILL") for k in range(MOMENTS)]
 
 
-def test_twenty_runs_struck_at_random_moments_end_as_the_one_that_was_not(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return market_of(tmp_path_factory.mktemp("matrix") / "market")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(market: Path) -> Path:
+    folder = fresh(market, market.parent / "undisturbed")
+    assert process(folder).returncode == 0
+    return folder / "runs" / "run"
+
+
+@pytest.mark.parametrize(("marks", "signal"), moments())
+def test_a_run_struck_at_a_random_moment_ends_as_the_one_that_was_not(
+    market: Path, undisturbed: Path, marks: int, signal: str
 ) -> None:
-    market = market_of(tmp_path / "market")
-    undisturbed = fresh(market, tmp_path / "undisturbed")
-    assert process(undisturbed).returncode == 0
-    failed = []
-    for marks, signal in moments():
-        folder = fresh(market, tmp_path / f"{signal}-{marks}")
-        struck = process(folder, "--at", marks, "--signal", signal)
-        resumed = process(folder, "--resume")
-        codes = (struck.returncode, resumed.returncode)
-        found = (
-            differences(undisturbed / "runs" / "run", folder / "runs" / "run")
-            if codes == (-9 if signal == "KILL" else 0, 0)
-            else [f"exit codes {codes}: {resumed.stderr[-400:]}"]
-        )
-        with capsys.disabled():
-            print(f"{signal} at mark {marks}: {found or 'same'}", flush=True)
-        if found:
-            failed.append((marks, signal))
-    with capsys.disabled():
-        print(f"{MOMENTS - len(failed)} of {MOMENTS} resumed runs equal the undisturbed one")
-    assert failed == []
+    folder = fresh(market, market.parent / f"{signal}-{marks}")
+    struck = process(folder, "--at", marks, "--signal", signal)
+    assert struck.returncode == (-9 if signal == "KILL" else 0), struck.stderr
+    resumed = process(folder, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert differences(undisturbed, folder / "runs" / "run") == []
