@@ -21,8 +21,8 @@ from tests.unit.cli.conftest import Crupto
 NOW = 1_748_000_000 * 10**9
 STATUS = DeskStatus(
     run_id="june", feed="replay", ts_event=NOW, progress=0.4, wall_seconds=75.0, equity=9_876.5,
-    pnl_usd=-123.5, pnl_pct=-1.235, virtual_asset="", trades=12, wins=5, cum_r=-1.5, fees_usd=10.0, slippage_usd=3.0,
-    funding_usd=-0.5,
+    pnl_usd=-123.5, pnl_pct=-1.235, virtual_asset="", trades=12, wins=5, cum_r=-1.5, fees_usd=10.0,
+    slippage_usd=3.0, funding_usd=-0.5,
     limits=(Limit("day", 1.9, 1.8), Limit("72 h", 1.0, 3.5), Limit("risk", 0.7, 1.5),
             Limit("gross", 120.0, 300.0), Limit("net", 80.0, 150.0)),
     mode="REDUCE_ONLY", reason="DAILY_LOCK", detail="daily PnL -1.9 %", since_ns=NOW - HOUR_NS,
