@@ -145,6 +145,9 @@ class OrderChanger:
         try:
             await self._journal.intend(tracked.client_id, params)
             new = await self._replace(tracked, params, old)
+            if new is not None:
+                # Before anything else is awaited: the end of the old half must not pass for the order's.
+                self._replaced(tracked, new, wanted)
         except OrderRefused as refused:
             self._lost(tracked, refused)
             return False
@@ -155,7 +158,6 @@ class OrderChanger:
             await self._reconciler.order(tracked)
             return False
         await self._journal.placed(tracked.client_id, new.order_id)
-        self._replaced(tracked, new, wanted)
         return True
 
     async def _replace(self, tracked: TrackedOrder, params: Params, old: str) -> Placed | None:

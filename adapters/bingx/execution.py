@@ -183,6 +183,7 @@ class BingxExecutionClient(ExecutionClient):
             self.fatal = str(stop)
             self.problem(self.fatal)
         except BingxError as error:
+            self._balance_due = True  # asked again in a moment
             self.problem(f"balance: {error}")
 
     async def _query_account(self, command: Any) -> None:

@@ -99,6 +99,17 @@ class OrderIntake:
         self._client.book.link(tracked, row.order_id, current=not tracked.venue_id)
         return tracked
 
+    def expects(self, row: OrderRow) -> bool:
+        """Whether a row is a stop that the venue has just placed for an entry; `protection` takes it."""
+        return any(
+            not held.accepted
+            and held.is_reduce_only
+            and (held.symbol, held.side, held.order.order_type.name) == (row.symbol, row.side, row.type)
+            and row.stop_price
+            == (decimal_of(held.order.trigger_price) if held.trigger is None else held.trigger)
+            for held in self._client.book.open
+        )
+
     def from_cache(self, client_id: str) -> TrackedOrder | None:
         """Track an open order that the engine knows."""
         order = self._client.cache.order(ClientOrderId(client_id))

@@ -30,6 +30,9 @@ class Adoption(Protocol):
     def adopt(self, row: OrderRow) -> TrackedOrder | None:
         """Return the tracked order that a row of the venue belongs to; None if it is not one of ours."""
 
+    def expects(self, row: OrderRow) -> bool:
+        """Whether a row is a stop that the venue has just placed for one of our entries."""
+
     def external(self, row: OrderRow, new_fills: list[FillRow]) -> None:
         """Report an order that is not one of ours."""
 
@@ -83,7 +86,8 @@ class Reconciler:
             if not tracked.closed:
                 await self._ask(tracked)
         for row in resting:
-            if book.of_venue(row.order_id) is None and self._client.adopt(row) is None:
+            known = book.of_venue(row.order_id) is not None or self._client.expects(row)
+            if not known and self._client.adopt(row) is None:
                 self._client.external(row, [])
         self._name_unexplained(held)
 

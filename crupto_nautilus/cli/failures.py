@@ -13,17 +13,13 @@ import click
 
 INTERRUPTED = 130
 
-_CHECK, _USAGE, _ENVIRONMENT, _SAFETY = 1, 2, 3, 4
+_CHECK, _USAGE, _ENVIRONMENT = 1, 2, 3
 
 # Rooms below the application know no exit codes: what their errors mean to whoever typed the command.
 _BY_NAME = {
     "UnreadableFile": _CHECK,
     "ConflictingRows": _CHECK,
     "BrokenData": _CHECK,
-    "SafetyStop": _SAFETY,
-    "VenueUnavailable": _ENVIRONMENT,
-    "VenueRefused": _ENVIRONMENT,
-    "MalformedAnswer": _CHECK,
 }
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
