@@ -57,8 +57,9 @@ CATALOG ?=
 calibrate: sync ## measure the gates: promotions without an edge, planted edges found (about 20 CPU minutes)
 	@$(RUN) crupto research calibrate $(if $(CATALOG),--catalog $(CATALOG))
 
-soak: sync ## long runs of the paper desk: restarts at twenty random moments (about 4 CPU minutes)
-	@$(RUN) pytest -m soak -v -s -p no:randomly tests/soak $(PYTEST_ARGS)
+
+soak: sync ## long runs: twenty restarts of the paper desk, and a day on the fake exchange (CRUPTO_SOAK_HOURS=1)
+	@$(RUN) pytest -m soak -v -s -p no:randomly tests/soak tests/integration/bingx $(PYTEST_ARGS)
 
 paper: sync ## the desk in a live node: replay of the sample market, then parity with the backtest
 	@$(RUN) crupto catalog sample --catalog runs/sample-market

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from adapters.bingx.config import Credentials, Endpoints, ExecutionSettings
 from adapters.bingx.errors import BingxError, SafetyStop
 from adapters.bingx.virtual import order_id, run_virtual_vst_cycle
+from crupto_nautilus.cli.main import run
 from tests.fakes.bingx import threaded
 from tests.fakes.bingx.settings import TEST_KEY, TEST_SECRET, Settings
 from tests.fakes.bingx.sources import Script as Bars
@@ -85,3 +87,24 @@ def test_live_host_is_refused_when_the_settings_are_made() -> None:
             Credentials.of(TEST_KEY, TEST_SECRET),
             Endpoints("https://open-api.bingx.com", "wss://open-api-swap.bingx.com/swap-market"),
         )
+
+
+def test_command_needs_virtual_trading_and_prints_the_marked_orders(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BINGX_API_KEY", TEST_KEY)
+    monkeypatch.setenv("BINGX_API_SECRET", TEST_SECRET)
+    with threaded.running(Settings(), Bars()) as venue:
+        command = ["vst", "cycle", "--rest", venue.rest_url, "--stream", venue.ws_url, "--json"]
+        monkeypatch.delenv("USE_VIRTUAL_TRADING", raising=False)
+        assert run(command) == 2
+        assert json.loads(capsys.readouterr().out)["error"] == "UsageError"
+        monkeypatch.setenv("USE_VIRTUAL_TRADING", "1")
+        monkeypatch.setenv("VIRTUAL_ASSET", "VST")
+        monkeypatch.setenv("VIRTUAL_EQUITY", "300")
+        assert run(command) == 0
+        books = venue.do("books")
+    printed = json.loads(capsys.readouterr().out)
+    assert [o["virtual_asset"] for o in printed["orders"]] == ["VST", "VST"]
+    assert [o["status"] for o in printed["orders"]] == ["FILLED", "FILLED"]
+    assert (books["positions"], len(books["orders"])) == ([], 2)
