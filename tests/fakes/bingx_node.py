@@ -59,8 +59,8 @@ def execution_settings(
         timebase=venue_time(venue),
         stream=QUICK,
         fill_patience_s=0.3,
-        order_window_s=1.5,
-        timeout_s=2.0,
+        order_window_s=3.0,
+        timeout_s=3.0,
         reconcile_s=5.0,
         order_journal=journal,
     )

@@ -32,7 +32,7 @@ from tests.fakes.bingx_node import data_settings, node
 
 BTC = InstrumentId.from_str("BTC-USDT.BINGX")
 TICK_MS = 20
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 
 Script = Callable[["Trader"], Iterator[Callable[[], Any]]]
@@ -204,7 +204,7 @@ def play(
     data: DataSettings | None = None,
     *,
     patience_s: float = PATIENCE_S,
-    limit_s: float = 50.0,
+    limit_s: float = 100.0,
 ) -> Outcome:
     """Run a script in a live node and return what came of it.
 

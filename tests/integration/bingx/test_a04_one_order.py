@@ -27,7 +27,7 @@ def test_a4_executed_order_whose_answer_is_lost_is_found_and_not_sent_again(faul
     with threaded.running(Settings(), Bars()) as venue:
 
         def script(t: Trader) -> Steps:
-            venue.do("rest_fault", name=fault, seconds=4.0, **POST)
+            venue.do("rest_fault", name=fault, seconds=6.0, **POST)
             t.market("entry", BUY, "0.01")
             yield t.closed("entry")
             t.market("exit", SELL, "0.01", reduce=True)
@@ -43,7 +43,7 @@ def test_a4_entry_that_was_not_executed_is_given_up_and_leaves_no_order(fault: s
     with threaded.running(Settings(), Bars()) as venue:
 
         def script(t: Trader) -> Steps:
-            venue.do("rest_fault", name=fault, seconds=4.0, **POST)
+            venue.do("rest_fault", name=fault, seconds=6.0, **POST)
             t.market("entry", BUY, "0.01")
             yield t.is_("entry", "Rejected")
 
@@ -58,7 +58,7 @@ def test_a4_exit_that_was_not_executed_is_sent_again_under_the_same_id(fault: st
         def script(t: Trader) -> Steps:
             t.market("entry", BUY, "0.01")
             yield t.closed("entry")
-            venue.do("rest_fault", name=fault, seconds=4.0, **POST)
+            venue.do("rest_fault", name=fault, seconds=6.0, **POST)
             t.market("exit", SELL, "0.01", reduce=True)
             yield lambda: t.closed("exit")() and t.size() == 0
 
