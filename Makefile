@@ -57,7 +57,6 @@ CATALOG ?=
 calibrate: sync ## measure the gates: promotions without an edge, planted edges found (about 20 CPU minutes)
 	@$(RUN) crupto research calibrate $(if $(CATALOG),--catalog $(CATALOG))
 
-
 soak: sync ## long runs: twenty restarts of the paper desk, and a day on the fake exchange (CRUPTO_SOAK_HOURS=1)
 	@$(RUN) pytest -m soak -v -s -p no:randomly tests/soak tests/integration/bingx $(PYTEST_ARGS)
 
