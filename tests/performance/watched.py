@@ -59,7 +59,13 @@ def main(catalog: str, days: str, out: str, mode: str) -> None:
         services,
     )  # fmt: skip
     orders = RunFolder(path).read_json("summary.json")["latency"]["orders"]
-    answer = {"cpu_s": clock.cpu_s, "desk_s": clock.desk_s, "wall_s": clock.wall_s, "instants": clock.instants, "orders": orders}
+    answer = {
+        "cpu_s": clock.cpu_s,
+        "desk_s": clock.desk_s,
+        "wall_s": clock.wall_s,
+        "instants": clock.instants,
+        "orders": orders,
+    }
     if dashboard is not None and dashboard.telemetry is not None:
         store = dashboard.telemetry.store
         answer["errors"] = store["crupto_telemetry_errors_total"][()]
