@@ -14,7 +14,7 @@ How sure this is: `make calibrate`, 520 whole campaigns of 200 candidates with e
 campaigns that promote something (holdout SR: mean of the best candidate; the edges came out stronger than
 the 2.6 and 1.2 they were meant to have):
 
-| market | campaigns | holdout SR | all gates | 95 % bound | original floors | PSR alone | DSR 2014, empirical variance |
+| market | campaigns | holdout SR | all gates | 95 % bound | original floors | PSR | DSR 2014 |
 |---|---|---|---|---|---|---|---|
 | real 1h returns, edge destroyed | 200 | -0.24 | 0 % | at most 1.5 % | 8.5 % | 48 % | 0 % |
 | synthetic martingale | 200 | -0.33 | 0 % | at most 1.5 % | 6 % | 41.5 % | 0 % |
@@ -34,8 +34,8 @@ _WHAT = {
     "g2_screen": "G2: floors of the screen over the research window",
     "g3_engine": "G3: the engine's entries, exits and results are those of the screen",
     "g4_walk_forward": "G4: tuned before each fold, tested on it; cross-validation for tuned parameters",
-    "g5_statistics": "G5: route 1 the deflated Sharpe ratio of 2025, route 2 the Sharpe ratio that the best of N "
-    "throws of a coin would show (the holdout must then prove it)",
+    "g5_statistics": "G5: route 1 the deflated Sharpe ratio of 2025, route 2 the Sharpe ratio that the best of "
+    "N throws of a coin would show (the holdout must then prove it)",
     "g6_robustness": "G6: costs, delay, moved parameters, resampled trades",
     "g7_portfolio": "G7: beside the champions; their common Sharpe ratio must not fall",
     "g8_holdout": "G8: the newest stretch of history, once",
