@@ -34,7 +34,7 @@ _WHAT = {
     "g2_screen": "G2: floors of the screen over the research window",
     "g3_engine": "G3: the engine's entries, exits and results are those of the screen",
     "g4_walk_forward": "G4: tuned before each fold, tested on it; cross-validation for tuned parameters",
-    "g5_statistics": "G5: route 1 the deflated Sharpe ratio of 2025, route 2 the Sharpe ratio that the best of "
+    "g5_statistics": "G5: route 1 the deflated Sharpe ratio of 2025, route 2 that of the best of "
     "N throws of a coin would show (the holdout must then prove it)",
     "g6_robustness": "G6: costs, delay, moved parameters, resampled trades",
     "g7_portfolio": "G7: beside the champions; their common Sharpe ratio must not fall",
