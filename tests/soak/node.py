@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import psutil
 
 from adapters.live.feed import SECOND_NS, InstantFeed
 from catalog.store import Catalog
-from crupto_nautilus.config import DeskConfig, load_config
+from crupto_nautilus.config import load_config
 from crupto_nautilus.desk import edges
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.paper import run_paper
@@ -28,18 +29,6 @@ from tests.fakes.live_feed import Script
 from tests.soak.market import START_NS, arrivals
 
 SAMPLES = 50
-# So small and so soon after each other that no limit of the desk as a whole binds: orders are what is tested.
-SMALL_TRADES = {
-    "per_trade_r_pct_base": 0.02,
-    "max_per_trade_r_pct": 0.03,
-    "min_r_pct_floor": 0.01,
-    "max_daily_loss_pct": 9.9,
-    "kill_switch_drawdown_72h": 9.9,
-    "max_high_corr_positions": 20,
-    "max_cost_r": 0.9,
-}
-SHORT_COOLDOWN = {"cooldown_bars": 1, "cooldown_after_2_losses": 1}
-
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -52,22 +41,12 @@ class Case:
     equity: float = 1_000_000.0
     window: int = 64
     run_id: str = "soak"
-    dense: bool = True  # many small trades; False: the limits as shipped
-
-    def config(self) -> DeskConfig:
-        config = load_config(env={})
-        if not self.dense:
-            return config
-        return replace(
-            config,
-            governance=config.governance.model_copy(update=SMALL_TRADES),
-            enable_map=config.enable_map.model_copy(update=SHORT_COOLDOWN),
-        )
+    config: str = ""  # folder of settings; the built-in ones if empty
 
     def options(self) -> PaperOptions:
         return PaperOptions(
             Path(self.catalog),
-            self.config(),
+            load_config(Path(self.config) if self.config else None, env={}),
             Path(self.out),
             self.run_id,
             start_ns=START_NS,
@@ -128,8 +107,16 @@ def run(case: Case) -> dict[str, Any]:
     }
 
 
-def as_json(case: Case) -> str:
-    return json.dumps(asdict(case))
+def run_apart(case: Case) -> dict[str, Any]:
+    """Run a case in a process of its own; a process can hold one live node."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.soak.node", json.dumps(asdict(case))],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise AssertionError(f"exit {done.returncode}: {done.stderr[-3000:]}")
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return {**figures, "stderr": done.stderr}
 
 
 if __name__ == "__main__":
