@@ -24,6 +24,7 @@ from catalog.arrivals import (
     bar_problem,
     coalesce,
 )
+from catalog.deliveries import place
 from risk.vocabulary import MINUTE_NS, Bar, Funding, Instant, Quote
 
 KEPT_ERRORS = 1000
@@ -66,7 +67,6 @@ class InstantAssembler:
         self._expected_at: dict[int, frozenset[str]] = {}  # by residue of the moment
         self._waiting: dict[int, dict[str, tuple[Bar, int]]] = {}
         self._belated: list[Bar] = []
-        self._backfilled: list[Bar] = []
         self._seen: dict[str, dict[int, Bar]] = {name: {} for name in base_minutes}
         self._missing: dict[str, set[int]] = {name: set() for name in base_minutes}
         self._funding: list[Funding] = []
@@ -219,25 +219,22 @@ class InstantAssembler:
                 late.append(name)
             else:
                 counts.bars += 1
-        bars = sorted([*self._belated, *(bar for bar, _ in arrived.values())], key=_by_time_and_name)
-        for bar in bars:
-            self.last_bar[bar.instrument] = bar.ts_event
-        grouped: dict[int, list[Bar]] = {}
-        for bar in sorted(bars, key=_slowest_first):
-            grouped.setdefault(bar.minutes, []).append(bar)
+        here = [*self._belated, *(bar for bar, _ in arrived.values())]
+        bars, backfilled = place(here, self.last_bar)
+        counts.backfilled += len(backfilled)
         funding, self._funding = _split(self._funding, moment)
         instant = Instant(
             moment,
-            {minutes: tuple(group) for minutes, group in grouped.items()},
+            bars,
             tuple(funding),
             _prices(self._marks, moment),
             _prices(self._references, moment),
             tuple(quote for _, quote in sorted(self._quotes.pop(moment, {}).items())),
             tuple(late),
             False,
-            tuple(sorted(self._backfilled, key=_by_time_and_name)),
+            backfilled,
         )
-        self._belated, self._backfilled = [], []
+        self._belated = []
         self.finished_ns = moment
         self._moment = moment + self._step_ns
         counts.instants += 1
@@ -247,11 +244,7 @@ class InstantAssembler:
     def _take_late(self, bar: Bar) -> None:
         self._missing[bar.instrument].discard(bar.ts_event)
         self.counts.late += 1
-        if bar.ts_event > self.last_bar.get(bar.instrument, 0):
-            self._belated.append(bar)
-        else:
-            self.counts.backfilled += 1
-            self._backfilled.append(bar)
+        self._belated.append(bar)
 
     def _take_funding(self, funding: Funding, arrived_ns: int) -> None:
         settled = self._settled.setdefault(funding.instrument, {})
@@ -304,14 +297,6 @@ class InstantAssembler:
 
 
 _DAY_NS = 24 * _HOUR_NS
-
-
-def _by_time_and_name(bar: Bar) -> tuple[int, str]:
-    return bar.ts_event, bar.instrument
-
-
-def _slowest_first(bar: Bar) -> tuple[int, int, str]:
-    return -bar.minutes, bar.ts_event, bar.instrument
 
 
 def _split(settled: list[Funding], moment: int) -> tuple[list[Funding], list[Funding]]:

@@ -13,7 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.schema import POSITIVE, TIME, VALUES, Columns, Kind, close_offset_ns, snap_settlements, take
+from catalog.schema import (
+    EVENTS,
+    POSITIVE,
+    TIME,
+    VALUES,
+    Columns,
+    Kind,
+    close_offset_ns,
+    snap_settlements,
+    take,
+)
 from catalog.timeframes import Ints
 from risk.vocabulary import MINUTE_NS
 
@@ -27,6 +37,7 @@ RULES: dict[str, tuple[str, tuple[str, ...]]] = {
     "nan": (ERROR, ("drop_broken",)),
     "not_positive": (ERROR, ("drop_broken",)),
     "high_below_low": (ERROR, ("drop_broken",)),
+    "crossed": (ERROR, ("drop_broken",)),
     "misaligned": (ERROR, ("drop_misaligned",)),
     "unsorted": (ERROR, ("sort",)),
     "duplicate": (ERROR, ("drop_duplicates", "keep_first", "keep_last")),
@@ -72,6 +83,7 @@ def row_defects(kind: Kind, minutes: int, columns: Columns) -> list[Defect]:
         Defect("nan", np.flatnonzero(_not_finite(kind, columns))),
         Defect("not_positive", np.flatnonzero(_not_positive(kind, columns))),
         Defect("high_below_low", np.flatnonzero(_impossible_range(kind, columns))),
+        Defect("crossed", np.flatnonzero(_crossed(kind, columns))),
         Defect("misaligned", np.flatnonzero(_misaligned(kind, minutes, columns))),
         *_duplicates(kind, columns),
     ]
@@ -100,6 +112,8 @@ def outliers(kind: Kind, columns: Columns) -> Rows:
     """
     if kind is Kind.FUNDING:
         return np.flatnonzero(np.abs(columns["funding_rate"]) > OUTLIER_RATE)
+    if kind in EVENTS:
+        return np.empty(0, np.intp)
     moves = np.abs(np.diff(np.log(columns[_close(kind)])))
     typical = float(np.median(moves)) if len(moves) else 0.0
     return _spikes(kind, columns, max(OUTLIER_FLOOR, OUTLIER_SPREADS * typical))
@@ -107,7 +121,7 @@ def outliers(kind: Kind, columns: Columns) -> Rows:
 
 def bad_ticks(kind: Kind, columns: Columns) -> Rows:
     """Return rows that leave by so much and come back that a mistyped price is likelier than a trade."""
-    if kind is Kind.FUNDING:
+    if kind is Kind.FUNDING or kind in EVENTS:
         return np.empty(0, np.intp)
     return _spikes(kind, columns, BAD_TICK)
 
@@ -132,6 +146,8 @@ def _close(kind: Kind) -> str:
 
 def gaps(kind: Kind, minutes: int, stamps: Ints) -> list[tuple[int, int, int]]:
     """Return (first missing stamp, last missing stamp, count) of each hole in strictly increasing stamps."""
+    if kind in EVENTS:
+        return []
     step = minutes * MINUTE_NS
     clean = snap_settlements(stamps) if kind is Kind.FUNDING else stamps
     missing = (np.diff(clean) + step // 2) // step - 1
@@ -164,8 +180,17 @@ def _impossible_range(kind: Kind, columns: Columns) -> Mask:
     return (high < low) | (high < np.maximum(open_, close)) | (low > np.minimum(open_, close))
 
 
+def _crossed(kind: Kind, columns: Columns) -> Mask:
+    if kind is not Kind.QUOTES:
+        return np.zeros(len(columns[TIME]), bool)
+    bad: Mask = columns["bid"] > columns["ask"]
+    return bad
+
+
 def _misaligned(kind: Kind, minutes: int, columns: Columns) -> Mask:
     stamps: Ints = columns[TIME]
+    if kind in EVENTS:
+        return np.zeros(len(stamps), bool)
     step = minutes * MINUTE_NS
     if kind is Kind.FUNDING:
         stamps, step = snap_settlements(stamps), 60 * MINUTE_NS
@@ -186,7 +211,7 @@ def _duplicates(kind: Kind, columns: Columns) -> list[Defect]:
 def _drop_broken(kind: Kind, minutes: int, columns: Columns) -> Columns:
     del minutes
     bad = _not_finite(kind, columns) | _not_positive(kind, columns) | _impossible_range(kind, columns)
-    return take(columns, ~bad)
+    return take(columns, ~(bad | _crossed(kind, columns)))
 
 
 def _drop_misaligned(kind: Kind, minutes: int, columns: Columns) -> Columns:
@@ -235,7 +260,8 @@ _ROW_REPAIRS: dict[str, _Mend] = {
 
 REPAIRS: dict[str, str] = {
     "sort": "put rows into time order",
-    "drop_broken": "leave out rows with NaN, prices at or below zero or an impossible range (a gap remains)",
+    "drop_broken": "leave out rows with NaN, prices at or below zero, an impossible range or a bid above the "
+    "ask (a gap remains)",
     "drop_misaligned": "leave out rows whose stamp is not on the grid of their timeframe",
     "drop_duplicates": "of identical rows keep one",
     "keep_first": "of rows with one stamp keep the one that was imported first",

@@ -2,8 +2,9 @@
 
 Guarantees: bars of one instant are ordered by instrument id whatever the catalog's order; funding, marks and
 references lie at the instant at which they became known; an instant exists for every moment with a bar or a
-settlement; warm-up instants end at the start of the run.  Higher timeframes of the run itself are built by
-the router, not here.
+settlement, and holds the newest quote of each instrument since the instant before; what a recorded feed
+delivered late comes in the instant that brought it; warm-up instants end at the start of the run.  Higher
+timeframes of the run itself are built by the router, not here.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from catalog.schema import Kind
+from catalog.deliveries import as_delivered, deliveries
+from catalog.schema import Kind, QuoteArrays
 from catalog.store import Catalog
-from catalog.timeframes import BarArrays
+from catalog.timeframes import BarArrays, Ints
 from risk.vocabulary import DAY_NS, MINUTE_NS, Bar, Funding, Instant, Quote
 
 WARM_MARGIN_BARS = 5
@@ -44,7 +46,8 @@ class _Extras:
     funding: dict[int, list[Funding]] = field(default_factory=dict)
     marks: dict[int, list[tuple[str, float]]] = field(default_factory=dict)
     references: dict[int, list[tuple[str, float]]] = field(default_factory=dict)
-    quotes: dict[int, list[Quote]] = field(default_factory=dict)
+    quotes: dict[str, QuoteArrays] = field(default_factory=dict)  # by instrument, in time order
+    moments: set[int] = field(default_factory=set)  # at which an instant must exist all the same
 
 
 def run_instants(catalog: Catalog, window: RunWindow) -> Iterator[Instant]:
@@ -54,8 +57,12 @@ def run_instants(catalog: Catalog, window: RunWindow) -> Iterator[Instant]:
         for name, minutes in window.base_minutes.items()
     }
     extras = _extras(catalog, window.instruments, window.start_ns, window.end_ns)
-    _add_quotes(extras, window)
-    return _assemble(arrays, extras, warm_only=False)
+    for name in window.instruments:
+        extras.quotes[name] = _quotes_of(catalog, window, name)
+    found = deliveries(catalog, window.base_minutes, window.start_ns, window.end_ns)
+    extras.moments = {ts for ts in found.moments if ts <= window.end_ns}
+    instants = _assemble(arrays, extras, warm_only=False)
+    return as_delivered(instants, found) if found else instants
 
 
 def warm_instants(
@@ -123,11 +130,25 @@ def _extras(catalog: Catalog, instruments: tuple[str, ...], start_ns: int, end_n
     return extras
 
 
-def _add_quotes(extras: _Extras, window: RunWindow) -> None:
-    for name in window.instruments:
-        for quote in window.quotes.get(name, ()):
-            if window.start_ns < quote.ts_event <= window.end_ns:
-                extras.quotes.setdefault(quote.ts_event, []).append(quote)
+def _quotes_of(catalog: Catalog, window: RunWindow, name: str) -> QuoteArrays:
+    given = [q for q in window.quotes.get(name, ()) if window.start_ns < q.ts_event <= window.end_ns]
+    if not given:
+        return catalog.quotes(name, window.start_ns, window.end_ns)
+    _, stamps, bids, asks = zip(*sorted(given, key=lambda quote: quote.ts_event), strict=True)
+    return QuoteArrays(np.array(stamps, np.int64), np.array(bids), np.array(asks))
+
+
+def _newest_quotes(quotes: Mapping[str, QuoteArrays], moments: Ints) -> dict[int, tuple[Quote, ...]]:
+    """Return for each moment the newest quote of each instrument since the moment before it."""
+    newest: dict[int, list[Quote]] = {}
+    for name, held in sorted(quotes.items()):
+        at = np.searchsorted(moments, held.ts_event, side="left")
+        last = np.flatnonzero(np.append(at[1:] != at[:-1], True)) if len(at) else at
+        last = last[at[last] < len(moments)]
+        for row, moment in zip(last.tolist(), moments[at[last]].tolist(), strict=True):
+            quote = Quote(name, int(held.ts_event[row]), float(held.bid[row]), float(held.ask[row]))
+            newest.setdefault(moment, []).append(quote)
+    return {moment: tuple(rows) for moment, rows in newest.items()}
 
 
 def _assemble(
@@ -145,9 +166,10 @@ def _assemble(
     sorted_stamps = stamps[order]
     names = [keys[k][0] for k in which[order].tolist()]
     frames = [keys[k][1] for k in which[order].tolist()]
-    alone = sorted(
-        {*extras.funding, *extras.marks, *extras.references, *extras.quotes} - set(sorted_stamps.tolist())
-    )
+    apart = {*extras.funding, *extras.marks, *extras.references, *extras.moments}
+    alone = sorted(apart - set(sorted_stamps.tolist()))
+    moments = np.union1d(sorted_stamps, np.array(alone, np.int64)) if extras.quotes else sorted_stamps
+    quotes = _newest_quotes(extras.quotes, moments)
     bars = list(map(Bar._make, zip(names, frames, sorted_stamps.tolist(), *columns, strict=True)))
     cuts = np.flatnonzero(np.diff(sorted_stamps)) + 1
     begins = [0, *cuts.tolist()] if bars else []
@@ -157,11 +179,11 @@ def _assemble(
     for begin, end in zip(begins, ends, strict=True):
         ts = bars[begin].ts_event
         while waiting is not None and waiting < ts:
-            yield _instant(waiting, {}, extras, warm_only)
+            yield _instant(waiting, {}, extras, quotes, warm_only)
             waiting = next(pending, None)
-        yield _instant(ts, _by_minutes(bars, begin, end), extras, warm_only)
+        yield _instant(ts, _by_minutes(bars, begin, end), extras, quotes, warm_only)
     while waiting is not None:
-        yield _instant(waiting, {}, extras, warm_only)
+        yield _instant(waiting, {}, extras, quotes, warm_only)
         waiting = next(pending, None)
 
 
@@ -175,14 +197,20 @@ def _by_minutes(bars: list[Bar], begin: int, end: int) -> dict[int, tuple[Bar, .
     return {minutes: tuple(group) for minutes, group in grouped.items()}
 
 
-def _instant(ts: int, bars: dict[int, tuple[Bar, ...]], extras: _Extras, warm_only: bool) -> Instant:
+def _instant(
+    ts: int,
+    bars: dict[int, tuple[Bar, ...]],
+    extras: _Extras,
+    quotes: Mapping[int, tuple[Quote, ...]],
+    warm_only: bool,
+) -> Instant:
     return Instant(
         ts,
         bars,
         tuple(extras.funding.get(ts, ())),
         tuple(extras.marks.get(ts, ())),
         tuple(extras.references.get(ts, ())),
-        tuple(extras.quotes.get(ts, ())),
+        quotes.get(ts, ()),
         (),
         warm_only,
     )

@@ -5,8 +5,9 @@
     BTCUSDT-PERP.MARK.BINANCE.1h.parquet         mark price
     BTCUSDT-PERP.INDEX.BINANCE.1h.parquet        index price
     BTCUSDT.BINANCE.perp_minus_spot.1h.parquet   perpetual and spot close
+    BTCUSDT-PERP.BINANCE.quotes.parquet          best bid and ask (also bbo; a date may follow)
 
-Mark, index, funding and basis belong to the perpetual, whatever form the symbol has.
+Mark, index, funding, basis and quotes belong to the perpetual, whatever form the symbol has.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def _subject(parts: list[str]) -> Subject:
             return Subject(_PRICES[price], as_perpetual(f"{symbol}.{venue}"), parse_timeframe(timeframe))
         case [symbol, venue, "perp_minus_spot", timeframe]:
             return Subject(Kind.BASIS, as_perpetual(f"{symbol}.{venue}"), parse_timeframe(timeframe))
+        case [symbol, venue, "quotes" | "bbo"] | [symbol, venue, "quotes" | "bbo", _]:
+            return Subject(Kind.QUOTES, as_perpetual(f"{symbol}.{venue}"), 0)
         case [symbol, venue, last] if found := _FUNDING.fullmatch(last):
             return Subject(Kind.FUNDING, as_perpetual(f"{symbol}.{venue}"), int(found[1]) * 60)
         case [symbol, venue, timeframe]:

@@ -1,4 +1,4 @@
-"""What the raw store holds: five kinds of rows, their columns, and the arrays readers get.
+"""What the raw store holds: its kinds of rows, their columns, and the arrays readers get.
 
 Raw rows keep the venue's stamp in `ts_utc` (int64 ns UTC): the OPEN time of a bar, the settlement time of a
 funding rate.  Everything a reader gets is stamped when it became known: `ts_event` is the close of a bar or
@@ -33,6 +33,13 @@ class Kind(StrEnum):
     MARK = "mark"  # bars of the mark price
     REFERENCE = "reference"  # bars of the index price
     BASIS = "basis"  # perpetual and spot close of the same time
+    QUOTES = "quotes"  # best bid and ask
+    LATE = "late"  # instants of a recorded feed in which the instrument was stale
+    DELAY = "delay"  # what a recorded feed delivered after its own instant; minutes 0: settled funding
+
+
+# Rows that come when they come: no grid, no gaps; their stamp is when they were known.
+EVENTS = frozenset({Kind.QUOTES, Kind.LATE, Kind.DELAY})
 
 
 VALUES: dict[Kind, tuple[str, ...]] = {
@@ -41,6 +48,9 @@ VALUES: dict[Kind, tuple[str, ...]] = {
     Kind.MARK: BAR_COLUMNS,
     Kind.REFERENCE: BAR_COLUMNS,
     Kind.BASIS: ("perp_close", "spot_close", "basis_bps"),
+    Kind.QUOTES: ("bid", "ask"),
+    Kind.LATE: ("late",),
+    Kind.DELAY: ("after_minutes",),
 }
 
 # Columns that must be above zero; the others may be zero (volume) or negative (rates, basis).
@@ -50,6 +60,9 @@ POSITIVE: dict[Kind, tuple[str, ...]] = {
     Kind.MARK: BAR_COLUMNS[:4],
     Kind.REFERENCE: BAR_COLUMNS[:4],
     Kind.BASIS: ("perp_close", "spot_close"),
+    Kind.QUOTES: ("bid", "ask"),
+    Kind.LATE: ("late",),
+    Kind.DELAY: ("after_minutes",),
 }
 
 LABEL_REAL = "real"
@@ -66,6 +79,18 @@ class FundingArrays:
 
     ts_event: Ints
     rate: Floats
+
+    def __len__(self) -> int:
+        return len(self.ts_event)
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteArrays:
+    """Best bid and ask by the venue's time, ns UTC."""
+
+    ts_event: Ints
+    bid: Floats
+    ask: Floats
 
     def __len__(self) -> int:
         return len(self.ts_event)
@@ -104,13 +129,15 @@ class Source:
 
 
 def interval_label(minutes: int) -> str:
-    """Return `8h` for 480 and `5m` for 5: the folder name of an interval, listed timeframe or not."""
+    """Return `8h` for 480, `5m` for 5, `event` for 0: the folder name of an interval, listed or not."""
+    if minutes == 0:
+        return "event"
     return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
 
 
 def close_offset_ns(kind: Kind, minutes: int) -> int:
     """Return what lies between a raw stamp and the moment its row was known."""
-    return 0 if kind is Kind.FUNDING else minutes * MINUTE_NS
+    return 0 if kind is Kind.FUNDING or kind in EVENTS else minutes * MINUTE_NS
 
 
 def arrow_schema(kind: Kind) -> pa.Schema:
@@ -162,7 +189,10 @@ def decimals(values: Floats) -> int:
 
 def digits_of(kind: Kind, columns: Columns) -> tuple[int, int]:
     """Return the decimals of prices and of sizes in bars; (0, 0) for kinds without a grid of their own."""
-    if kind is Kind.FUNDING or kind is Kind.BASIS:
+    if kind is Kind.QUOTES:
+        prices = np.concatenate([np.asarray(columns[name], np.float64) for name in VALUES[kind]])
+        return decimals(prices), 0
+    if "close" not in VALUES[kind]:
         return 0, 0
     prices = np.concatenate([np.asarray(columns[name], np.float64) for name in BAR_COLUMNS[:4]])
     return decimals(prices), decimals(np.asarray(columns["volume"], np.float64))

@@ -29,6 +29,7 @@ from catalog.schema import (
     FundingArrays,
     Kind,
     PriceArrays,
+    QuoteArrays,
     Source,
     close_offset_ns,
 )
@@ -210,6 +211,35 @@ class Catalog:
             return PriceArrays(bars.ts_event, bars.close)
         return PriceArrays(np.empty(0, np.int64), np.empty(0, np.float64))
 
+    def quotes(self, instrument: str, start_ns: int | None = None, end_ns: int | None = None) -> QuoteArrays:
+        """Return best bid and ask in (start, end]; none if none are held."""
+        key: Key = (Kind.QUOTES, instrument, 0)
+        if not self._minutes(Kind.QUOTES, instrument):
+            none = np.empty(0, np.float64)
+            return QuoteArrays(np.empty(0, np.int64), none, none)
+        loaded = self._load(key)
+        loaded.require_sound(start_ns, end_ns, self.path)
+        rows = _window(loaded.known, start_ns, end_ns)
+        return QuoteArrays(loaded.known[rows], loaded.columns["bid"][rows], loaded.columns["ask"][rows])
+
+    def late_moments(self, instrument: str, start_ns: int, end_ns: int) -> Ints:
+        """Return the instants in (start, end] in which a recorded feed had no fresh bar of the instrument."""
+        return self._series(Kind.LATE, instrument, "late", start_ns, end_ns)[0]
+
+    def delays(self, instrument: str, minutes: int, start_ns: int, end_ns: int) -> dict[int, int]:
+        """Return what a recorded feed delivered late: own time -> the instant that brought it, ns UTC.
+
+        `minutes` is the timeframe of the bars, 0 for settled funding.
+        """
+        if minutes not in self._minutes(Kind.DELAY, instrument):
+            return {}
+        loaded = self._load((Kind.DELAY, instrument, minutes))
+        loaded.require_sound(start_ns, end_ns, self.path)
+        rows = _window(loaded.known, start_ns, end_ns)
+        after = loaded.columns["after_minutes"][rows].astype(np.int64) * MINUTE_NS
+        own = loaded.known[rows]
+        return dict(zip(own.tolist(), (own + after).tolist(), strict=True))
+
     def _minutes(self, kind: Kind, instrument: str) -> list[int]:
         return sorted(
             {p.minutes for p in self.manifest.parts if p.kind is kind and p.instrument == instrument}
@@ -280,9 +310,8 @@ class Catalog:
             return np.empty(0, np.int64), np.empty(0, np.float64)
         loaded = self._load((kind, instrument, minutes[0]))
         loaded.require_sound(start_ns, end_ns, self.path)
-        first = 0 if start_ns is None else int(np.searchsorted(loaded.known, start_ns, side="right"))
-        last = None if end_ns is None else int(np.searchsorted(loaded.known, end_ns, side="right"))
-        return loaded.known[first:last], loaded.columns[column][first:last]
+        rows = _window(loaded.known, start_ns, end_ns)
+        return loaded.known[rows], loaded.columns[column][rows]
 
     def _unknown(self, instrument: str) -> UnknownInstrument:
         held = ", ".join(self.instruments()) or "nothing"
@@ -292,6 +321,12 @@ class Catalog:
             expected=held,
             remedy=f"crupto catalog info --catalog {self.path} lists what is held",
         )
+
+
+def _window(known: Ints, start_ns: int | None, end_ns: int | None) -> slice:
+    first = 0 if start_ns is None else int(np.searchsorted(known, start_ns, side="right"))
+    last = None if end_ns is None else int(np.searchsorted(known, end_ns, side="right"))
+    return slice(first, last)
 
 
 def _source(key: Key, parts: tuple[Part, ...]) -> Source:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from catalog.errors import MissingFile, UnreadableFile
-from catalog.schema import TIME, VALUES, Columns, Kind
+from catalog.schema import TIME, VALUES, Columns, Kind, take
 from catalog.timeframes import Ints
 
 # Names by which venues and tools call the columns, compared in lower case without "_", " " and "-".
@@ -35,6 +35,10 @@ _ALIASES = {
     "perp_close": ("perpclose",),
     "spot_close": ("spotclose",),
     "basis_bps": ("basisbps",),
+    "bid": ("bid", "bidprice", "bestbid", "bestbidprice"),
+    "ask": ("ask", "askprice", "bestask", "bestaskprice"),
+    "late": ("late",),
+    "after_minutes": ("afterminutes",),
 }
 
 # The largest plausible stamp (year 2200) in each unit, and what turns the unit into ns.
@@ -66,8 +70,18 @@ def read_table(path: Path, kind: Kind) -> Table:
     columns: Columns = {TIME: stamps_ns(path, frame[names[TIME]])}
     for name in VALUES[kind]:
         columns[name] = _numbers(path, frame[names[name]])
+    if kind is Kind.QUOTES:
+        columns = _newest_of_each_stamp(columns)
     used = set(names.values())
     return Table(columns, tuple(str(c) for c in frame.columns if c not in used), origin)
+
+
+def _newest_of_each_stamp(columns: Columns) -> Columns:
+    """Keep the last of the quotes with one stamp: a venue stamps to the millisecond and quotes more often."""
+    stamps = columns[TIME]
+    _, backwards = np.unique(stamps[::-1], return_index=True)
+    rows = np.sort(len(stamps) - 1 - backwards)
+    return take(columns, rows)
 
 
 def stamps_ns(path: Path, values: pd.Series[Any]) -> Ints:

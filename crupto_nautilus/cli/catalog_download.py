@@ -53,13 +53,13 @@ def download(
 
     from catalog.downloader import Request
     from catalog.downloader import download as fetch
-    from catalog.schema import Kind
+    from catalog.schema import EVENTS, Kind
     from catalog.store import Catalog
     from catalog.timeframes import parse_timeframe
 
     check_window(start_ns, end_ns)
     minutes = parse_timeframe(timeframe)
-    known = tuple(kind.value for kind in Kind if kind is not Kind.BASIS)
+    known = tuple(kind.value for kind in Kind if kind is not Kind.BASIS and kind not in EVENTS)
     for name in kinds:
         if name not in known:
             raise UsageError(f"there is no kind {name}", found=name, expected=", ".join(known))

@@ -30,6 +30,7 @@ from tests.soak.market import START_NS, arrivals
 
 SAMPLES = 50
 
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """What to run: a market of `soak_catalog`, how much of it, quotes for how many instruments."""

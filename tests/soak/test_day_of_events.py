@@ -80,7 +80,7 @@ def test_memory_stays_flat_and_nothing_leaks(figures: dict[str, Any], done: RunF
     print(
         f"\n24 h of events, {INSTRUMENTS} instruments: wall {figures['wall_s']:.1f} s, "
         f"CPU {figures['cpu_s']:.1f} s, {submitted} orders, {summary['trades']} trades; "
-        f"memory {first['rss_mb']:.1f} -> {last['rss_mb']:.1f} MB after the first 10 % ({growth_pct:+.2f} %), "
+        f"memory {first['rss_mb']:.1f} -> {last['rss_mb']:.1f} MB from 10 % on ({growth_pct:+.2f} %), "
         f"{growth_mb * 2**20 / max(1, grown):,.0f} bytes an order; "
         f"tasks {first['tasks']:.0f} -> {last['tasks']:.0f}, handles {first['handles']:.0f} -> "
         f"{last['handles']:.0f}, threads {first['threads']:.0f} -> {last['threads']:.0f}; "
