@@ -51,6 +51,7 @@ RULES: dict[str, tuple[str, tuple[str, ...]]] = {
     "outlier": (WARNING, ("drop_outliers",)),
     "source_difference": (WARNING, ()),
     "leftover": (INFO, ("remove_leftovers",)),
+    "unfinished_recording": (WARNING, ("import_recordings",)),
 }
 
 # An outlier is a jump of more than OUTLIER_FLOOR and OUTLIER_SPREADS typical moves that mostly comes back in
@@ -270,6 +271,7 @@ REPAIRS: dict[str, str] = {
     "accept_outliers": "trust rows that leave their neighbourhood and come back",
     "prefer_finest": "where two timeframes disagree trust the finest",
     "forget_lost_files": "take files that are missing or were changed off the list",
+    "import_recordings": "take over what a killed run recorded of its feed",
     "remove_leftovers": "delete files that a killed import left and no list names",
 }
 

@@ -33,6 +33,7 @@ from catalog.errors import CatalogError, CatalogIOError, UnreadableFile
 from catalog.files import TEMPORARY_SUFFIX, locked
 from catalog.loading import iso, join, read_part
 from catalog.manifest import Key, Manifest, Part
+from catalog.recording import import_recording, recordings
 from catalog.schema import TIME, Columns, Kind, interval_label, take
 from catalog.store import Catalog
 from catalog.timeframes import Ints
@@ -102,6 +103,7 @@ def check(
         found += _check_agreement(catalog, instrument)
     if instruments is None:
         found += [_leftover(catalog.path, path) for path in leftovers(catalog)]
+        found += [_unfinished(catalog.path, path) for path in recordings(catalog.path)]
     if progress:
         progress("done", len(keys), len(keys))
     parts = [part for key in keys for part in catalog.manifest.of(key)]
@@ -172,6 +174,9 @@ def repair(catalog: Catalog, names: Sequence[str], instruments: Sequence[str] | 
             done.append(f"{name}: {kind} {instrument} {interval_label(minutes)}")
         if name == "forget_lost_files":
             done += _forget(catalog, [f.file for f in answered])
+    if "import_recordings" in names:
+        for path in recordings(catalog.path):
+            done.append(f"import_recordings: {path.name}, {import_recording(catalog, path)} instants")
     if "remove_leftovers" in names:
         done += [_remove(path) for path in leftovers(catalog)]
     return done
@@ -276,6 +281,13 @@ def _leftover(folder: Path, path: Path) -> Finding:
     file = str(path.relative_to(folder))
     text = "not listed in the manifest: left by a killed import, or put here by hand; ignored"
     return Finding("leftover", severity, None, "", 0, file, 0, 0, 1, text, repairs)
+
+
+def _unfinished(folder: Path, path: Path) -> Finding:
+    severity, repairs = RULES["unfinished_recording"]
+    text = "recorded by a run that was killed; not part of the catalog yet"
+    file = str(path.relative_to(folder))
+    return Finding("unfinished_recording", severity, None, "", 0, file, 0, 0, 1, text, repairs)
 
 
 def _forget(catalog: Catalog, files: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ windows as (start, end].
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from catalog.comparison import compare_sources, overlay, whole
-from catalog.defects import REPAIRS
+from catalog.defects import REPAIRS, known_stamps
 from catalog.errors import CatalogError, UnknownInstrument
 from catalog.files import locked, make_folder
 from catalog.loading import LoadedSource, broken, load_source, read_part
@@ -32,6 +32,7 @@ from catalog.schema import (
     QuoteArrays,
     Source,
     close_offset_ns,
+    take,
 )
 from catalog.symbols import spot_of
 from catalog.timeframes import BarArrays, Floats, Ints, resample
@@ -202,9 +203,12 @@ class Catalog:
         self, instrument: str, start_ns: int | None = None, end_ns: int | None = None
     ) -> PriceArrays:
         """Return the index price in (start, end], else the spot close (basis files, or spot bars held)."""
-        for kind, column in ((Kind.REFERENCE, "close"), (Kind.BASIS, "spot_close")):
-            if self._minutes(kind, instrument):
-                return PriceArrays(*self._series(kind, instrument, column, start_ns, end_ns))
+        stamps, prices = self._series(Kind.REFERENCE, instrument, "close", start_ns, end_ns)
+        if self._minutes(Kind.BASIS, instrument):
+            basis = self._series(Kind.BASIS, instrument, "spot_close", start_ns, end_ns)
+            stamps, prices = _outside((stamps, prices), basis)
+        if self._minutes(Kind.REFERENCE, instrument) or self._minutes(Kind.BASIS, instrument):
+            return PriceArrays(stamps, prices)
         spot = spot_of(instrument)
         if spot != instrument and self._minutes(Kind.OHLCV, spot):
             bars = self.bars(spot, max(60, self._bar_minutes(spot)[0]), start_ns, end_ns)
@@ -261,6 +265,14 @@ class Catalog:
         pieces = [read_part(self.path, part)["ts_utc"] for part in self.manifest.of(key)]
         return np.sort(np.concatenate(pieces)) if pieces else np.empty(0, np.int64)
 
+    def raw_until(self, key: Key, until_ns: int) -> Iterator[tuple[Part, Columns]]:
+        """Yield the raw rows of a source that were known at a time, file by file."""
+        for part in self.manifest.of(key):
+            columns = read_part(self.path, part)
+            known = known_stamps(key[0], key[2], columns["ts_utc"]) <= until_ns
+            if known.any():
+                yield part, take(columns, known)
+
     def own_bars(self, instrument: str, minutes: int) -> BarArrays:
         """Return the usable bars of one source, unmerged; broken rows are left out, not refused."""
         loaded = self._load((Kind.OHLCV, instrument, minutes))
@@ -305,13 +317,13 @@ class Catalog:
     def _series(
         self, kind: Kind, instrument: str, column: str, start_ns: int | None, end_ns: int | None
     ) -> tuple[Ints, Floats]:
-        minutes = self._minutes(kind, instrument)
-        if not minutes:
-            return np.empty(0, np.int64), np.empty(0, np.float64)
-        loaded = self._load((kind, instrument, minutes[0]))
-        loaded.require_sound(start_ns, end_ns, self.path)
-        rows = _window(loaded.known, start_ns, end_ns)
-        return loaded.known[rows], loaded.columns[column][rows]
+        series = np.empty(0, np.int64), np.empty(0, np.float64)
+        for minutes in self._minutes(kind, instrument):  # the finest first, coarser ones around it
+            loaded = self._load((kind, instrument, minutes))
+            loaded.require_sound(start_ns, end_ns, self.path)
+            rows = _window(loaded.known, start_ns, end_ns)
+            series = _outside(series, (loaded.known[rows], loaded.columns[column][rows]))
+        return series
 
     def _unknown(self, instrument: str) -> UnknownInstrument:
         held = ", ".join(self.instruments()) or "nothing"
@@ -327,6 +339,18 @@ def _window(known: Ints, start_ns: int | None, end_ns: int | None) -> slice:
     first = 0 if start_ns is None else int(np.searchsorted(known, start_ns, side="right"))
     last = None if end_ns is None else int(np.searchsorted(known, end_ns, side="right"))
     return slice(first, last)
+
+
+def _outside(inner: tuple[Ints, Floats], other: tuple[Ints, Floats]) -> tuple[Ints, Floats]:
+    """Return a series, and what another one has before its beginning and after its end."""
+    if not len(inner[0]) or not len(other[0]):
+        return inner if len(inner[0]) else other
+    before = int(np.searchsorted(other[0], inner[0][0], side="left"))
+    after = int(np.searchsorted(other[0], inner[0][-1], side="right"))
+    return (
+        np.concatenate([other[0][:before], inner[0], other[0][after:]]),
+        np.concatenate([other[1][:before], inner[1], other[1][after:]]),
+    )
 
 
 def _source(key: Key, parts: tuple[Part, ...]) -> Source:
