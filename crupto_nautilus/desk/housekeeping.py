@@ -17,16 +17,16 @@ from risk.vocabulary import MINUTE_NS
 from strategies import bus
 
 INTERVAL_NS = 15 * MINUTE_NS  # of desk time
-KEEP_S = 3600  # of wall time at real speed: a venue may still speak of an order that has just ended
-KEEP_ACCELERATED_S = 2
+KEEP_NS = 60 * MINUTE_NS  # of desk time: a venue may still speak of an order that has just ended
+LEAST_KEEP_S = 2  # of wall time
 
 
 class HousekeeperActor(DataActor):
     """Purges the cache; not an agent: it hears nothing but that an instant has settled."""
 
-    def setup(self, keep_s: int) -> HousekeeperActor:
-        """Hand over how long finished orders are kept, seconds of wall time."""
-        self._keep_s = keep_s
+    def setup(self) -> HousekeeperActor:
+        """Make it ready to be added to a node."""
+        self._began: tuple[int, int] | None = None  # desk and wall time of the first settled instant
         self._last_ns = 0
         self.purges = 0
         return self
@@ -41,10 +41,23 @@ class HousekeeperActor(DataActor):
             return
         self._last_ns = ts
         now = self.clock.timestamp_ns()
-        self.cache.purge_closed_orders(now, self._keep_s)
-        self.cache.purge_closed_positions(now, self._keep_s)
-        self.cache.purge_account_events(now, self._keep_s)
+        if self._began is None:
+            self._began = ts, now
+            return
+        keep_s = keep_seconds(ts - self._began[0], now - self._began[1])
+        self.cache.purge_closed_orders(now, keep_s)
+        self.cache.purge_closed_positions(now, keep_s)
+        self.cache.purge_account_events(now, keep_s)
         self.purges += 1
+
+
+def keep_seconds(desk_ns: int, wall_ns: int) -> int:
+    """Return the wall time in which `KEEP_NS` of desk time pass, at the pace of the run so far.
+
+    The engine stamps orders with wall time, and an accelerated replay lives an hour in a second.
+    """
+    real = KEEP_NS // 1_000_000_000
+    return max(LEAST_KEEP_S, min(real, round(real * wall_ns / max(1, desk_ns))))
 
 
 class Housekeeping:
@@ -54,10 +67,8 @@ class Housekeeping:
 
     def start(self, context: PaperContext) -> None:
         """Add the actor before the node runs."""
-        speed = context.options.speed
-        accelerated = context.options.feed == "replay" and speed != 1.0
         actor = HousekeeperActor(DataActorConfig(actor_id=ActorId("desk-housekeeper-001")))
-        context.node.add_actor(actor.setup(KEEP_ACCELERATED_S if accelerated else KEEP_S))
+        context.node.add_actor(actor.setup())
 
     def stop(self, reason: str) -> None:
         """Leave the actor to the node."""

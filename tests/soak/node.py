@@ -24,6 +24,7 @@ from crupto_nautilus.desk import edges
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.paper import run_paper
 from crupto_nautilus.desk.plan import prepare
+from crupto_nautilus.desk.record import RecordFeed
 from risk.vocabulary import HOUR_NS
 from tests.fakes.live_feed import Script
 from tests.soak.market import START_NS, arrivals
@@ -42,6 +43,7 @@ class Case:
     equity: float = 1_000_000.0
     window: int = 64
     run_id: str = "soak"
+    record: str = ""  # catalog to record to
     config: str = ""  # folder of settings; the built-in ones if empty
 
     def options(self) -> PaperOptions:
@@ -97,7 +99,8 @@ def run(case: Case) -> dict[str, Any]:
     )
     edges.FEEDS["scripted"] = script
     started, cpu = time.monotonic(), time.process_time()
-    path = run_paper(options)
+    services = [RecordFeed(Catalog.create(case.record))] if case.record else []
+    path = run_paper(options, services)
     (feed,) = script.feeds
     return {
         "run": str(path),

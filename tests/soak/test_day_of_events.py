@@ -35,8 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def figures(folder: Path) -> dict[str, Any]:
-    case = Case(str(folder / "catalog"), str(folder / "runs"), HOURS, QUOTED, config=str(folder / "config"))
-    return run_apart(case)
+    catalog, runs, record, config = (str(folder / n) for n in ("catalog", "runs", "recorded", "config"))
+    return run_apart(Case(catalog, runs, HOURS, QUOTED, record=record, config=config))
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,8 @@ def test_no_limit_was_exceeded_and_no_handler_failed(done: RunFolder) -> None:
     assert not list(alarms[alarms["kind"].isin(["handler_error", "unsettled"])]["detail"])
 
 
-def test_the_desk_decided_as_the_backtest_of_the_same_day(folder: Path, done: RunFolder) -> None:
-    arguments = ["parity", done.path.name, "--catalog", str(folder / "catalog")]
+def test_the_backtest_of_the_recorded_feed_decides_the_same(folder: Path, done: RunFolder) -> None:
+    arguments = ["parity", done.path.name, "--catalog", str(folder / "recorded")]
     assert crupto([*arguments, "--runs", str(done.path.parent), "--config", str(folder / "config")]) == 0
 
 
