@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import asdict
 from typing import Any
 
 from adapters.live.clock import FeedClock, WallClock
@@ -30,10 +31,10 @@ GIVE_UP_S = 900.0  # without a single bar
 REQUEST_TIMEOUT_S = 20.0
 BACKFILL_PAUSES_S = (1.0, 5.0, 15.0, 60.0)  # between the attempts to fill a gap
 ACKNOWLEDGEMENT_WINDOW = 64
+SILENT_INSTANTS = 3  # late in a row before it is told
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], Any]
 Backfill = Callable[[Gap], Awaitable[Iterable[Bar]]]
-Tap = Callable[[Instant], None]
 
 
 class InstantFeed:
@@ -47,8 +48,6 @@ class InstantFeed:
         Turns them into engine data.
     backfill : callable, optional
         Returns the closed bars of a gap that the venue has; an empty answer means that it has none.
-    tap : callable, optional
-        Gets each instant as the desk does (the recorder); must not block.
     """
 
     def __init__(
@@ -57,7 +56,6 @@ class InstantFeed:
         engine_feed: EngineFeed,
         *,
         backfill: Backfill | None = None,
-        tap: Tap | None = None,
         clock: FeedClock | None = None,
         give_up_s: float = GIVE_UP_S,
         restarts: Restarts | None = None,
@@ -69,7 +67,7 @@ class InstantFeed:
         self.failure = ""
         self.ended = ""
         self.connected = False
-        self._backfill, self._tap = backfill, tap
+        self._backfill = backfill
         self._clock: FeedClock = clock or WallClock()
         self._give_up_ns = round(give_up_s * SECOND_NS)
         self._restarts = restarts or Restarts()
@@ -78,6 +76,7 @@ class InstantFeed:
         self._heard: dict[str, int] = {}
         self._heard_bar_ns = 0
         self._last_error = ""
+        self._late_in_row: dict[str, int] = {}
         self._filling = False
         self._asked: dict[Gap, int] = {}
 
@@ -177,6 +176,24 @@ class InstantFeed:
             failure=self.failure,
         )
 
+    def figures(self) -> dict[str, Any]:
+        """Return what arrived and what was wrong with it, for the summary of a run."""
+        health = self.health()
+        return {
+            **asdict(health.counts), "restarts": health.restarts, "not_backfilled": health.missing_bars,
+            "last_error": health.last_error,
+        }  # fmt: skip
+
+    def unready(self) -> str:
+        """Return why trading may not begin yet, empty once all is well; safe to call from any thread."""
+        if self.failure:
+            return self.failure
+        last = f"; last error: {self._last_error}" if self._last_error else ""
+        if not self.connected:
+            return f"not connected{last}"
+        silent = [name for name in self.assembler.base_minutes if name not in self._heard]
+        return f"nothing heard of {', '.join(silent)}{last}" if silent else ""
+
     # --- inside --------------------------------------------------------------------------------------------
 
     def _publish(self, instants: list[Instant]) -> None:
@@ -190,8 +207,21 @@ class InstantFeed:
             self.stopwatch.sent(instant.ts_event)
             for data in sequence(self.engine_feed, instant):
                 self._emit(data)
-            if self._tap is not None:
-                self._tap(instant)
+            if instant.late or self._late_in_row:
+                self._watch_silence(instant)
+
+    def _watch_silence(self, instant: Instant) -> None:
+        """Tell when an instrument has been late for some instants in a row, and when it is back."""
+        rows = self._late_in_row
+        for name in instant.late:
+            rows[name] = rows.get(name, 0) + 1
+            if rows[name] == SILENT_INSTANTS:
+                self.tell("feed_silent", name, f"no bar in time for {SILENT_INSTANTS} instants")
+        for name in [name for name in rows if name not in instant.late]:
+            if rows.pop(name) >= SILENT_INSTANTS and any(
+                bar.instrument == name for bars in instant.bars.values() for bar in bars
+            ):
+                self.tell("feed_recovered", name, "a bar came in time again")
 
     async def _keep_time(self) -> None:
         """Close instants when their grace period ends, ask for gaps, give up when nothing comes any more."""

@@ -46,6 +46,7 @@ class Replay:
     prologue: Iterable[Any] = ()  # engine data before the first instant: what a resumed run needs
     behind: Callable[[], bool] | None = None  # whether the replay should wait: the journal has to catch up
     mailbox: Mailbox = field(default_factory=Mailbox)
+    played: int = 0  # instants
     failure: str = ""
     ended: str = ""  # why the feed came to its end; empty while it plays
     started: bool = False
@@ -98,6 +99,7 @@ class Replay:
                 while self.behind is not None and self.behind():
                     await asyncio.sleep(BEHIND_PAUSE_S)
                 last, cycles = instant.ts_event, cycles + 1
+                self.played = cycles
                 self.stopwatch.sent(last)
                 for data in sequence(self.feed, instant):
                     emit(data)

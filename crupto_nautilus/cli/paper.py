@@ -47,6 +47,7 @@ def paper(
     use_mock_feed: bool,
     speed: float,
     skip_feed_check: bool,
+    record_dir: Path | None,
     symbols: tuple[str, ...] | None,
     strategies: tuple[str, ...] | None,
     start_ns: int | None,
@@ -89,8 +90,12 @@ def paper(
         config, out, resume, run_id, speed=speed, max_cycles=max_cycles,
         accept_governance_change=accept_governance_change,
     )  # fmt: skip
+    services = [
+        *_around_feed(record_dir, check=not skip_feed_check),
+        *_length(wall_limit_s(duration, max_seconds), until_ns),
+    ]
     if again is not None:
-        return _run(again, _length(wall_limit_s(duration, max_seconds), until_ns), status_every_s)
+        return _run(again, services, status_every_s)
     live = feed != "replay"
     if live:
         market: Path = live_catalog(catalog_dir, out)
@@ -123,15 +128,15 @@ def paper(
         data_settings=data_settings(execution) if live else None,
         execution_settings=execution_settings(execution, out, name),
     )
-    return _run(options, _length(wall_limit_s(duration, max_seconds), until_ns), status_every_s)
+    return _run(options, services, status_every_s)
 
 
-def _run(options: PaperOptions, length: list[RunService], status_every_s: float) -> Result:
+def _run(options: PaperOptions, services: list[RunService], status_every_s: float) -> Result:
     from crupto_nautilus.cli.dashboard_service import dashboard_services
     from crupto_nautilus.cli.running import run_paper_desk
 
-    services = length + dashboard_services(options.config)
-    return run_paper_desk(options, services, status_every_s=status_every_s)
+    around = [*services, *dashboard_services(options.config)]
+    return run_paper_desk(options, around, status_every_s=status_every_s)
 
 
 def _market(catalog_dir: Path | None, mock: bool, out: Path) -> Path:
@@ -168,6 +173,17 @@ def _equity(given: float | None, config: DeskConfig) -> float:
 def _earlier(one: int | None, other: int | None) -> int | None:
     given = [ts for ts in (one, other) if ts is not None]
     return min(given) if given else None
+
+
+def _around_feed(record_dir: Path | None, *, check: bool) -> list[RunService]:
+    from catalog.store import Catalog
+    from crupto_nautilus.desk.feed_check import FeedCheck
+    from crupto_nautilus.desk.record import RecordFeed
+
+    found: list[RunService] = [FeedCheck()] if check else []
+    if record_dir is not None:
+        found.append(RecordFeed(Catalog.create(record_dir)))
+    return found
 
 
 def _length(wall_s: float | None, until_ns: int | None) -> list[RunService]:

@@ -95,6 +95,13 @@ feed_options = together(
         is_flag=True,
         help="Start although the feed is not healthy (a replay is always healthy).",
     ),
+    click.option(
+        "--record",
+        "record_dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Catalog to which the feed is recorded, so that the run can be replayed.",
+    ),
 )
 
 market_options = together(

@@ -87,6 +87,14 @@ class BingxFeed:
         """When each instant was handed to the node."""
         return self.instants.stopwatch
 
+    def unready(self) -> str:
+        """Why trading may not begin yet."""
+        return self.instants.unready()
+
+    def figures(self) -> dict[str, Any]:
+        """What arrived and what was wrong with it."""
+        return self.instants.figures()
+
     def on_phase(self, phase: int) -> None:
         """The desk has handled a mark."""
         self.instants.on_phase(phase)

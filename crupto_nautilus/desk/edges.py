@@ -43,6 +43,12 @@ class Feed(Protocol):
     def stopwatch(self) -> Stopwatch:
         """When each instant was handed to the node."""
 
+    def unready(self) -> str:
+        """Why trading may not begin yet; empty once the feed is healthy (any thread)."""
+
+    def figures(self) -> dict[str, Any]:
+        """What arrived and what was wrong with it, for the run's summary; read when the node has stopped."""
+
     def on_phase(self, phase: int) -> None:
         """The desk has handled a mark of that phase (node's thread)."""
 
@@ -116,6 +122,14 @@ class ReplayFeed:
     def stopwatch(self) -> Stopwatch:
         """When each instant was handed to the node."""
         return self.replay.stopwatch
+
+    def unready(self) -> str:
+        """A catalog is there: it has been read by now."""
+        return ""
+
+    def figures(self) -> dict[str, Any]:
+        """Return how many instants were played, and at what speed."""
+        return {"instants": self.replay.played, "speed": self.replay.speed}
 
     def on_phase(self, phase: int) -> None:
         """Let the next instant go when one is done."""

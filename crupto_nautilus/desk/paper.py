@@ -33,9 +33,11 @@ from crupto_nautilus.desk.plan import make_plan
 from crupto_nautilus.desk.reopening import reopening_difference
 from crupto_nautilus.desk.resume import Previous, previous_run, resume_point
 from crupto_nautilus.desk.services import PaperContext, RunEnding, RunService, running
-from crupto_nautilus.errors import CheckFailed
+from crupto_nautilus.errors import CheckFailed, EnvironmentProblem
 from crupto_nautilus.reports.recording import Recording
 from crupto_nautilus.reports.run_folder import RunWriter
+
+CONNECT_TIMEOUT_S = 50  # a client that hangs keeps the node from obeying until then
 
 __all__ = ["PaperOptions", "build_node", "run_paper"]
 
@@ -99,14 +101,13 @@ def _play(
     with account_lock(venue.account, options.run_id), running((*own, *services), context) as failures:
         stop = EndGently(feed.end, ending, node.handle().stop)
         ending.bind(stop)
-        node.run()
+        _run_node(node, context)
         stop.over()
     cpu = time.process_time() - started
     balance = venue.own_balance(account_balance(node.portfolio, prepared.choice.window))
     balance -= reopening_difference(node.cache, desk)
     node.dispose()
-    if feed.failure:
-        raise CheckFailed("the feed failed", found=feed.failure, expected="a feed that plays to its end")
+    context.measured["feed"] = feed.figures()
     run = DeskRun(desk, recording, balance, cpu)
     check_run(run, account_has_funding=venue.account_has_funding, tolerance=venue.money_tolerance)
     if options.feed != "replay":
@@ -117,15 +118,40 @@ def _play(
         desk,
         wall_start_ns=wall_start,
         mode="paper",
-        exit_reason=ending.reason or feed.ended or "interrupted",
+        exit_reason=_exit_reason(feed, ending),
         notes=context.notes,
         measured=context.measured,
     )
     earlier = journal.rows_before(last_row) if journal is not None and last_row else None
     path = finish(writer, prepared, run, facts, options, journal, earlier)
+    if feed.failure:
+        raise CheckFailed(
+            "the feed failed", found=feed.failure, expected="a feed that plays to its end",
+            remedy=f"what happened until then is in {path}",
+        )  # fmt: skip
     if failures:
         raise failures[0]
     return path
+
+
+def _exit_reason(feed: Feed, ending: RunEnding) -> str:
+    failed = f"feed failed: {feed.failure}" if feed.failure else ""
+    return failed or ending.reason or feed.ended or "interrupted"
+
+
+def _run_node(node: LiveNode, context: PaperContext) -> None:
+    """Run a node to its end; one that did not come to life has its reason."""
+    try:
+        node.run()
+    except RuntimeError as error:
+        context.abort = context.abort or EnvironmentProblem(
+            "the node did not start",
+            found=str(error),
+            expected="a feed and a venue that connect",
+            remedy="check the network and the exchange's status",
+        )
+    if context.abort is not None:
+        raise context.abort
 
 
 def build_node(feed: Feed, venue: Venue) -> LiveNode:
@@ -134,6 +160,7 @@ def build_node(feed: Feed, venue: Venue) -> LiveNode:
         LiveNode.builder("PAPER", TraderId("PAPER-001"), Environment.SANDBOX)
         .with_logging(LoggerConfig(stdout_level=LogLevel.ERROR))
         .with_delay_post_stop_secs(1)
+        .with_timeout_connection(CONNECT_TIMEOUT_S)
         .with_timeout_disconnection_secs(2)
         .with_risk_engine_config(
             LiveRiskEngineConfig(max_order_submit_rate=ORDER_RATE, max_order_modify_rate=ORDER_RATE)

@@ -26,7 +26,7 @@ from catalog.symbols import parse_instrument
 from crupto_nautilus.desk.assembly import DeskPlan
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.plan import Prepared
-from risk.vocabulary import Bar, Funding, Instant, Quote
+from risk.vocabulary import Bar, Funding, Quote
 
 SETTLE_ROUNDS = 3  # turns of the event loop in which a woken task acts before time goes on
 
@@ -52,6 +52,15 @@ class VirtualClock:
         self._count += 1
         heapq.heappush(self._waiting, (ts_ns, self._count, future))
         await future
+
+    def jump(self, ts_ns: int) -> None:
+        """Show another time at once, as after a machine has slept: nobody is woken on the way."""
+        self._now = max(self._now, ts_ns)
+
+    @property
+    def next_due_ns(self) -> int | None:
+        """When the first sleeper is to be woken, None if nobody sleeps."""
+        return self._waiting[0][0] if self._waiting else None
 
     async def advance(self, ts_ns: int) -> None:
         """Let time pass until `ts_ns`."""
@@ -102,7 +111,6 @@ class Script:
     window: int = 1  # instants ahead of the desk
     grace_ns: int = GRACE_NS
     give_up_s: float = 900.0
-    tap: Callable[[Instant], None] | None = None
     on_instant: Callable[[InstantFeed], None] | None = None  # when the desk has finished one
     feeds: list[ScriptedFeed] = field(default_factory=list)
 
@@ -124,13 +132,13 @@ class ScriptedFeed:
             InstantAssembler(window.base_minutes, script.grace_ns, window.start_ns),
             self.engine_feed,
             backfill=script.backfill,
-            tap=script.tap,
             clock=self.clock,
             give_up_s=script.give_up_s,
             stopwatch=Stopwatch(ahead=script.window > 1),
         )
         self.feed.gate = InstantGate(script.window)
         self._left: Iterator[Arrival] = iter(script.arrivals)
+        self._playing = False
 
     @property
     def failure(self) -> str:
@@ -147,6 +155,14 @@ class ScriptedFeed:
         """When each instant was handed to the node."""
         return self.feed.stopwatch
 
+    def figures(self) -> dict[str, Any]:
+        """What arrived and what was wrong with it."""
+        return self.feed.figures()
+
+    def unready(self) -> str:
+        """Why trading may not begin yet."""
+        return self.feed.unready()
+
     def on_phase(self, phase: int) -> None:
         """Tell feed and script what the desk has handled."""
         self.feed.on_phase(phase)
@@ -155,13 +171,26 @@ class ScriptedFeed:
 
     async def play(self) -> None:
         """Deliver what is left of the script; called again after it raised."""
-        self.feed.connected = True
-        for arrival in self._left:
-            await self.clock.advance(arrival.at_ns)
-            arrival.deliver(self.feed)
-            await self.feed.gate.room()
-        await self.clock.advance(self.script.end_ns)
-        self.feed.end("completed")
+        self.feed.connected = self._playing = True
+        try:
+            for arrival in self._left:
+                await self.clock.advance(arrival.at_ns)
+                arrival.deliver(self.feed)
+                await self.feed.gate.room()
+            await self.clock.advance(self.script.end_ns)
+            self.feed.end("completed")
+        finally:
+            self._playing = False
+            self._driver = asyncio.ensure_future(self._time_goes_on())
+
+    async def _time_goes_on(self) -> None:
+        """Let time pass while the script is broken off: to whatever somebody waits for next."""
+        while not self._playing and not self.feed.ended:
+            for _ in range(SETTLE_ROUNDS):
+                await asyncio.sleep(0)
+            due = self.clock.next_due_ns
+            if due is not None and not self._playing:
+                await self.clock.advance(due)
 
     def add_to(self, builder: Any) -> Any:
         """Add the client to a node's builder."""
