@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,6 +112,8 @@ class Script:
     grace_ns: int = GRACE_NS
     give_up_s: float = 900.0
     on_instant: Callable[[InstantFeed], None] | None = None  # when the desk has finished one
+    connecting: Callable[[], Awaitable[None]] | None = None  # what the venue does to a connection
+    endless: bool = False  # after the script nothing comes, and no end either
     feeds: list[ScriptedFeed] = field(default_factory=list)
 
     def __call__(self, prepared: Prepared, plan: DeskPlan, options: PaperOptions) -> ScriptedFeed:
@@ -177,6 +179,8 @@ class ScriptedFeed:
                 await self.clock.advance(arrival.at_ns)
                 arrival.deliver(self.feed)
                 await self.feed.gate.room()
+            if self.script.endless:
+                await asyncio.Event().wait()
             await self.clock.advance(self.script.end_ns)
             self.feed.end("completed")
         finally:
@@ -204,6 +208,8 @@ def _factory(edge: ScriptedFeed) -> type[DataClientFactory]:
 
     class Client(MarketDataClient):
         async def _connect(self) -> None:
+            if edge.script.connecting is not None:
+                await edge.script.connecting()
             for instrument in instruments:
                 self._handle_instrument(instrument)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from nautilus_trader.model import ActorId
 from catalog.arrivals import Gap
 from catalog.store import Catalog
 from crupto_nautilus.desk import edges, paper, parity
+from crupto_nautilus.desk.feed_check import FeedCheck
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.plan import Prepared
 from crupto_nautilus.desk.record import RecordFeed
@@ -55,6 +57,9 @@ class LiveCase:
     backfill: bool = False
     give_up_s: float = 900.0
     end_bar: int = BARS
+    connecting: Callable[[], Awaitable[None]] | None = None
+    endless: bool = False
+    check_s: float | None = None  # the time-out of the feed check; None: no check
     feeds: list[ScriptedFeed] = field(default_factory=list)
     asked: list[tuple[str, int, int]] = field(default_factory=list)  # (coin, first bar, last bar)
 
@@ -69,6 +74,7 @@ class LiveRun:
     """What a run said of itself."""
 
     error: str = ""
+    exit_code: int = 0
     exit_reason: str = ""
     counts: dict[str, int] = field(default_factory=dict)
     restarts: int = 0
@@ -190,15 +196,18 @@ def play(case: LiveCase, folder: Path) -> LiveRun:
         at(case.end_bar, 1) + 10 * SECOND_NS,
         backfill=backfill if case.backfill else None,
         give_up_s=case.give_up_s,
+        connecting=case.connecting,
+        endless=case.endless,
         feeds=case.feeds,
     )
     edges.FEEDS["scripted"] = script
     recorded = Catalog.create(folder / "recorded")
     try:
         with patch.object(paper, "prepare", return_value=prepared), patch("os.fsync"):
-            paper.run_paper(options, [Listening(run), RecordFeed(recorded)])
+            check = [] if case.check_s is None else [FeedCheck(case.check_s, stop_s=4.0)]
+            paper.run_paper(options, [*check, Listening(run), RecordFeed(recorded)])
     except CruptoError as error:
-        run.error = str(error)
+        run.error, run.exit_code = str(error), int(error.exit_code)
     if not case.feeds:
         return run
     (feed,) = case.feeds
@@ -246,12 +255,17 @@ def run_all(cases: Iterable[LiveCase], folder: Path) -> dict[str, LiveRun]:
         place.mkdir(parents=True)
         child = os.fork()
         if child == 0:
+            sys.stderr = (place / "stderr.txt").open("w")
             try:
                 (place / "result.json").write_text(json.dumps(asdict(play(case, place))))
             except BaseException:  # noqa: BLE001 - told by the parent
                 (place / "crash.txt").write_text(traceback.format_exc())
             os._exit(0)
-        os.waitpid(child, 0)
+        _, status = os.waitpid(child, 0)
+        if os.waitstatus_to_exitcode(status):  # the process was ended from outside of the node
+            said = (place / "stderr.txt").read_text()
+            found[case.name] = LiveRun(said, os.waitstatus_to_exitcode(status))
+            continue
         if (place / "crash.txt").exists():
             raise AssertionError((place / "crash.txt").read_text())
         raw = json.loads((place / "result.json").read_text())

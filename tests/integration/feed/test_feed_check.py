@@ -2,50 +2,86 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import asyncio
 import time
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from unittest.mock import patch
 
 import pytest
 
-from tests.fakes.live_runs import small_market
+from crupto_nautilus.desk import paper
+from risk.vocabulary import Bar
+from tests.fakes.live_feed import Arrival
+from tests.fakes.live_runs import LiveCase, LiveRun, on_time, run_all
+
+CHECK_S = 1.0
+CONNECT_S = 3
+
+
+async def refuse() -> None:
+    raise ConnectionRefusedError("connection refused")
+
+
+async def hang() -> None:
+    await asyncio.Event().wait()
+
+
+async def block() -> None:
+    time.sleep(1_000)
+
+
+def nothing(_bars: Mapping[str, list[Bar]], _case: LiveCase) -> Iterable[Arrival]:
+    return ()
+
+
+def only_btc(bars: Mapping[str, list[Bar]], _case: LiveCase) -> Iterable[Arrival]:
+    return [a for a in on_time(bars)[:4] if isinstance(a.what, Bar) and a.what.instrument.startswith("BTC")]
+
+
+def breaking(bars: Mapping[str, list[Bar]], _case: LiveCase) -> Iterable[Arrival]:
+    def lost() -> None:
+        raise OSError("no route to host")
+
+    return (Arrival(on_time(bars)[0].at_ns, lost) for _ in range(1_000_000))
+
+
+CASES = {
+    "refuses": LiveCase("refuses", nothing, connecting=refuse),
+    "hangs": LiveCase("hangs", nothing, connecting=hang),
+    "blocks": LiveCase("blocks", nothing, connecting=block),
+    "silent": LiveCase("silent", nothing, endless=True),
+    "half silent": LiveCase("half silent", only_btc, endless=True),
+    "breaks": LiveCase("breaks", breaking, give_up_s=1e12),
+    "healthy": LiveCase("healthy", lambda bars, _: on_time(bars), end_bar=6),
+}
 
 
 @pytest.fixture(scope="module")
-def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_market(tmp_path_factory.mktemp("check") / "catalog")
-
-
-def start(market: Path, folder: Path, behaviour: str) -> tuple[int, str, float]:
-    """Start a paper run on a venue of that behaviour; return exit code, stderr and wall seconds."""
-    case = {"catalog": str(market), "out": str(folder), "behaviour": behaviour, "check_s": 2.0}
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.fakes.live_runs", json.dumps(case)],
-        cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    return done.returncode, done.stderr, time.monotonic() - began
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LiveRun]:
+    for case in CASES.values():
+        case.check_s = CHECK_S
+    with patch.object(paper, "CONNECT_TIMEOUT_S", CONNECT_S):
+        return run_all(CASES.values(), tmp_path_factory.mktemp("check"))
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "reason"),
+    ("name", "reason"),
     [
         ("refuses", "not connected"),
         ("hangs", "not connected"),
-        ("blocks", "the node does not stop"),
+        ("blocks", "the node does not stop: the process is ended"),
         ("silent", "nothing heard of BTC-USDT.TEST, ETH-USDT.TEST"),
         ("half silent", "nothing heard of ETH-USDT.TEST"),
-        ("raises", "OSError: no route to host"),
+        ("breaks", "OSError: no route to host"),
     ],
 )
-def test_the_start_fails_in_time_with_the_reason(
-    market: Path, tmp_path: Path, behaviour: str, reason: str
-) -> None:
-    code, said, wall_s = start(market, tmp_path, behaviour)
-    assert code == 3, said
-    assert "the feed is not healthy after 2 s" in said
-    assert reason in said
-    assert wall_s < 30.0
-    assert not list(tmp_path.glob("*/run.json"))
+def test_the_start_fails_with_the_reason(runs: dict[str, LiveRun], name: str, reason: str) -> None:
+    run = runs[name]
+    assert run.exit_code == 3
+    assert "the feed is not healthy after 1 s" in run.error
+    assert reason in run.error
+    assert run.exit_reason == ""  # there is no run folder of a run that did not begin
+
+
+def test_a_healthy_feed_passes_the_check(runs: dict[str, LiveRun]) -> None:
+    assert (runs["healthy"].error, runs["healthy"].exit_reason) == ("", "completed")
