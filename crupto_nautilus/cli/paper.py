@@ -90,6 +90,8 @@ def paper(
         config, out, resume, run_id, speed=speed, max_cycles=max_cycles,
         accept_governance_change=accept_governance_change,
     )  # fmt: skip
+    if feed != "replay" and record_dir is None:
+        record_dir = live_catalog(catalog_dir, out)  # a run on a live feed can always be replayed
     services = [
         *_around_feed(record_dir, check=not skip_feed_check),
         *_length(wall_limit_s(duration, max_seconds), until_ns),

@@ -100,7 +100,8 @@ feed_options = together(
         "record_dir",
         type=click.Path(path_type=Path),
         metavar="DIR",
-        help="Catalog to which the feed is recorded, so that the run can be replayed.",
+        help="Catalog to which the feed is recorded, so that the run can be replayed; a live feed is "
+        "recorded to its --catalog unless you name another.",
     ),
 )
 

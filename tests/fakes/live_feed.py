@@ -21,7 +21,7 @@ from adapters.live.gate import InstantGate
 from adapters.live.stopwatch import Stopwatch
 from adapters.simulated import perpetual
 from catalog.assembler import InstantAssembler
-from catalog.feed import EngineFeed
+from catalog.feed import EngineFeed, call_mark
 from catalog.symbols import parse_instrument
 from crupto_nautilus.desk.assembly import DeskPlan
 from crupto_nautilus.desk.options import PaperOptions
@@ -141,6 +141,7 @@ class ScriptedFeed:
         self.feed.gate = InstantGate(script.window)
         self._left: Iterator[Arrival] = iter(script.arrivals)
         self._playing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def failure(self) -> str:
@@ -171,9 +172,27 @@ class ScriptedFeed:
         if self.script.on_instant is not None:
             self.script.on_instant(self.feed)
 
+    def end(self, reason: str) -> bool:
+        """End after the instant under way; called from any thread."""
+        return self._post(lambda: self.feed.end(reason))
+
+    def call(self, work: Callable[[], None]) -> bool:
+        """Have the desk call something between two instants."""
+        return self._post(lambda: self.feed.say(call_mark(self.clock.now_ns(), work)))
+
+    def _post(self, work: Callable[[], None]) -> bool:
+        if self._loop is None or self.ended:
+            return False
+        self._loop.call_soon_threadsafe(work)
+        return True
+
+    def wait_for(self, behind: Callable[[], bool]) -> None:
+        """A live market waits for nobody."""
+
     async def play(self) -> None:
         """Deliver what is left of the script; called again after it raised."""
         self.feed.connected = self._playing = True
+        self._loop = asyncio.get_running_loop()
         try:
             for arrival in self._left:
                 await self.clock.advance(arrival.at_ns)

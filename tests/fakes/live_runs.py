@@ -10,7 +10,8 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,8 @@ def play(case: LiveCase, folder: Path) -> LiveRun:
     """Play a case in this process."""
     run = LiveRun()
     scenario = Scenario({}, [], equity=10_000.0, minutes=1)
-    config = scenario._config(folder / "config")
+    scenario.write_config(folder / "config")
+    config = scenario.load_config(folder / "config")
     tapes = {}
     for coin in COINS:
         tape = Tape()
@@ -203,7 +205,7 @@ def play(case: LiveCase, folder: Path) -> LiveRun:
     edges.FEEDS["scripted"] = script
     recorded = Catalog.create(folder / "recorded")
     try:
-        with patch.object(paper, "prepare", return_value=prepared), patch("os.fsync"):
+        with as_scripted(prepared), patch("os.fsync"):
             check = [] if case.check_s is None else [FeedCheck(case.check_s, stop_s=4.0)]
             paper.run_paper(options, [*check, Listening(run), RecordFeed(recorded)])
     except CruptoError as error:
@@ -216,6 +218,16 @@ def play(case: LiveCase, folder: Path) -> LiveRun:
     if (folder / "runs" / case.run_id).exists():
         _read(run, RunFolder(folder / "runs" / case.run_id), prepared, options, recorded)
     return run
+
+
+@contextmanager
+def as_scripted(prepared: Prepared) -> Iterator[None]:
+    """Let `run_paper` take what was prepared instead of asking an exchange for history."""
+    with (
+        patch.object(paper, "prepare_paper", return_value=prepared),
+        patch.object(paper, "until_now", side_effect=lambda given, *_: given),
+    ):
+        yield
 
 
 def _history(path: Path, catalog: Catalog) -> Catalog:

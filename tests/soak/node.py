@@ -27,6 +27,7 @@ from crupto_nautilus.desk.plan import prepare
 from crupto_nautilus.desk.record import RecordFeed
 from risk.vocabulary import HOUR_NS
 from tests.fakes.live_feed import Script
+from tests.fakes.live_runs import as_scripted
 from tests.soak.market import START_NS, arrivals
 
 SAMPLES = 50
@@ -89,7 +90,8 @@ class Watch:
 def run(case: Case) -> dict[str, Any]:
     """Run a case and return its figures."""
     options = case.options()
-    window = prepare(options).choice.window
+    prepared = prepare(options)
+    window = prepared.choice.window
     watch = Watch(round(case.hours * 60))
     script = Script(
         arrivals(Catalog(options.catalog), window, case.quoted),
@@ -100,7 +102,8 @@ def run(case: Case) -> dict[str, Any]:
     edges.FEEDS["scripted"] = script
     started, cpu = time.monotonic(), time.process_time()
     services = [RecordFeed(Catalog.create(case.record))] if case.record else []
-    path = run_paper(options, services)
+    with as_scripted(prepared):
+        path = run_paper(options, services)
     (feed,) = script.feeds
     return {
         "run": str(path),
