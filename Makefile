@@ -13,10 +13,10 @@ WORKERS ?= auto
 EXTRAS ?=
 PYTHON_PATHS := crupto_nautilus actors strategies risk adapters catalog research dashboards tests
 
-.PHONY: help sync demo test lint check coverage bench calibrate soak paper paper-vst live format
+.PHONY: help sync demo test lint check coverage bench calibrate soak soak-24h paper paper-vst live format
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(UV):
 	@.ci/bootstrap
@@ -57,8 +57,11 @@ CATALOG ?=
 calibrate: sync ## measure the gates: promotions without an edge, planted edges found (about 20 CPU minutes)
 	@$(RUN) crupto research calibrate $(if $(CATALOG),--catalog $(CATALOG))
 
-soak: sync ## long runs: twenty restarts of the paper desk, and a day on the fake exchange (CRUPTO_SOAK_HOURS=1)
-	@$(RUN) pytest -m soak -v -s -p no:randomly tests/soak tests/integration/bingx $(PYTEST_ARGS)
+soak: sync ## long runs of the paper desk: a day of events, restarts, and one real hour
+	@$(RUN) pytest -m 'soak and not day_long' -s -p no:randomly $(PYTEST_ARGS)
+
+soak-24h: sync ## the paper desk for 24 real hours
+	@$(RUN) pytest -m day_long -s -p no:randomly tests/soak
 
 paper: sync ## the desk in a live node: replay of the sample market, then parity with the backtest
 	@$(RUN) crupto catalog sample --catalog runs/sample-market
