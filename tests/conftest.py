@@ -1,8 +1,8 @@
 """Fixtures that every test may use, and the rule that a required service or data set may not be skipped.
 
-`CRUPTO_REQUIRE` holds a comma-separated list of marker names (`data`, `postgres`, `prometheus`, `chromium`, `schema`).
-A test with such a marker that skips is reported as failed: CI sets the variable, so that nothing is left out
-unnoticed.
+`CRUPTO_REQUIRE` holds a comma-separated list of marker names (`data`, `postgres`, `prometheus`, `chromium`,
+`schema`).  A test with such a marker that skips is reported as failed: CI sets the variable, so that nothing
+is left out unnoticed.
 """
 
 from __future__ import annotations
