@@ -9,6 +9,7 @@ the venue has acknowledged it, and frames of others are not handed on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 import zlib
@@ -23,6 +24,7 @@ from adapters.bingx.limits import Priority, PriorityLimiter
 from adapters.bingx.transport import Connection, ConnectionLost, Transport
 
 Frame = dict[str, Any]
+CLOSING_SECONDS = 1.0
 GZIP = 31  # zlib's window bits for a gzip member
 _PING = b"Ping"
 _PONG = "Pong"
@@ -188,7 +190,11 @@ class BingxSocket:
             except BingxError as error:  # the listen key could not be fetched
                 self.counters.last_error = str(error)
             finally:
+                lost = self._connection
                 self._down()
+                if lost is not None:  # a broken connection is not released by itself
+                    with contextlib.suppress(Exception):
+                        await asyncio.wait_for(lost.close(), CLOSING_SECONDS)
             if not self._closed:
                 await asyncio.sleep(max(wait, backoff * random.uniform(0.7, 1.3)))  # noqa: S311 - jitter
                 backoff = min(2 * backoff, self._settings.last_backoff_s)

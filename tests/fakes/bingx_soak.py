@@ -6,6 +6,7 @@ import json
 import random
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,7 @@ class Witness:
         for held in self.context.node.cache.positions_open():
             symbol = str(held.instrument_id).rpartition(".")[0]
             self.positions[symbol] = self.positions.get(symbol, 0.0) + held.signed_qty
+        self.context = None  # it holds the node, and the engine allows one a thread
 
 
 def write_config(folder: Path) -> Path:
@@ -233,7 +235,9 @@ def soak(venue: ThreadedBingx, tmp: Path, minutes: int, seed: int) -> Soak:
 
     VENUES["vst"] = remembered
     try:
-        path = run_paper(options, (witness, chaos))
+        # In a thread of its own: the engine allows one node a thread for as long as anything refers to it.
+        with ThreadPoolExecutor(1) as pool:
+            path = pool.submit(run_paper, options, (witness, chaos)).result()
     finally:
         VENUES["vst"] = make_venue
     client = made[0].client
