@@ -190,11 +190,11 @@ class BingxSocket:
             except BingxError as error:  # the listen key could not be fetched
                 self.counters.last_error = str(error)
             finally:
-                lost = self._connection
+                broken = self._connection
                 self._down()
-                if lost is not None:  # a broken connection is not released by itself
+                if broken is not None:  # a broken connection is not released by itself
                     with contextlib.suppress(Exception):
-                        await asyncio.wait_for(lost.close(), CLOSING_SECONDS)
+                        await asyncio.wait_for(broken.close(), CLOSING_SECONDS)
             if not self._closed:
                 await asyncio.sleep(max(wait, backoff * random.uniform(0.7, 1.3)))  # noqa: S311 - jitter
                 backoff = min(2 * backoff, self._settings.last_backoff_s)
