@@ -7,8 +7,8 @@ UV := .tools/bin/uv
 # --no-sync: the environment is synchronised once, by the sync target.
 RUN := $(UV) run --no-sync
 PYTEST_ARGS ?=
-# Tests run in as many processes as there are cores; WORKERS=0 runs them in one.
-WORKERS ?= auto
+# Tests run in one process more than there are cores, since many wait for a node or a server; WORKERS=0: in one.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # Heavy extras that only some tests need: EXTRAS="--extra ray" (set in CI).
 EXTRAS ?=
 PYTHON_PATHS := crupto_nautilus actors strategies risk adapters catalog research dashboards tests
