@@ -110,7 +110,7 @@ def _play(
     context.measured["feed"] = feed.figures()
     run = DeskRun(desk, recording, balance, cpu)
     check_run(run, account_has_funding=venue.account_has_funding, tolerance=venue.money_tolerance)
-    if options.feed != "replay":
+    if options.feed != "replay" or (feed.ended != "completed" and desk.router.last_ts):
         prepared = until_now(prepared, desk.router.last_ts, options.config)
     facts = run_facts(
         prepared,

@@ -112,3 +112,14 @@ def test_an_interrupted_run_writes_what_happened(catalog: Path, tmp_path: Path) 
     assert folder.facts.bars_processed > 0
     assert run(["parity", "stopped", "--runs", str(tmp_path)]) == 0
     assert "identical" in (folder.path / "parity.md").read_text()
+
+
+def test_the_books_of_a_run_that_ended_early_verify_at_where_it_ended(catalog: Path) -> None:
+    runs = catalog.parent / "early"
+    done = crupto(
+        "paper", "--catalog", str(catalog), "--symbols", "BTC,ETH,SOL,XRP", "--start", "2025-06-05T13:50:00",
+        "--end", "2025-06-06", "--equity", "10000", "--max-cycles", "61", "--out", str(runs), "--run-id", "e",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(RunFolder(runs / "e").table("fills")) > 0
+    assert run(["report", str(runs / "e"), "--verify"]) == 0
