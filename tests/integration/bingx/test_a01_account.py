@@ -131,7 +131,7 @@ async def test_a17_key_is_in_no_log_and_no_error(caplog: pytest.LogCaptureFixtur
             fake.rest_faults.planned.clear()
         rest = BingxRest(settings.endpoints, settings.credentials, timeout_s=2.0)
         await rest.open()
-        fake.settings.api_secret = "another"  # our signature is wrong now
+        fake.settings.api_secret = "another"  # our signature is wrong now  # pragma: allowlist secret
         with pytest.raises(Exception, match="100001") as caught:
             await secure_account(rest, settings, settings.symbols)
         texts += [str(caught.value), repr(caught.value)]

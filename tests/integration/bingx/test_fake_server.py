@@ -42,7 +42,7 @@ async def test_signed_calls_need_key_signature_and_clock() -> None:
             "code": 109400, "msg": "timestamp is invalid", "data": {},
         }  # fmt: skip
         fake.rest_faults.clock_skew_ms = 0
-        client.secret = "wrong"
+        client.secret = "wrong"  # pragma: allowlist secret
         assert await client.code("GET", balance) == 100001
         client.key = "wrong"
         assert await client.code("GET", balance) == 100413
