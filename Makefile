@@ -24,7 +24,7 @@ $(UV):
 sync: $(UV) ## install the environment from uv.lock
 	@$(UV) sync --frozen --quiet $(EXTRAS)
 
-demo: sync ## offline: the paper desk on the sample market with live status, report, parity with the backtest
+demo: sync ## offline: the paper desk on the sample market, live status, report, parity with the backtest
 	@$(RUN) crupto demo
 
 test: sync ## run the tests (add PYTEST_ARGS="-k name" to choose)

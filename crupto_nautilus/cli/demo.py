@@ -31,7 +31,7 @@ STATUS_EVERY_S = 3.0
     help="Starting equity, USDT.",
 )
 def demo(*, out: Path, equity: float) -> Result:
-    """Offline: the paper desk on the sample market with live status, a report, and the proof of parity.
+    """Offline: the paper desk on the sample market, its report, its parity.
 
     The market is synthetic: the result says how the desk works, nothing about what it would earn.  A
     simulated operator unlocks a kill switch after 24 h of desk time.  Exit code 1 if the live node decided

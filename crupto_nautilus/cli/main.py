@@ -18,7 +18,11 @@ from crupto_nautilus.cli.output import Result, show
 _HOME = "crupto_nautilus.cli"
 
 COMMANDS = {
-    "demo": (f"{_HOME}.demo", "demo", "Offline: sample market, the whole desk in a backtest, a report."),
+    "demo": (
+        f"{_HOME}.demo",
+        "demo",
+        "Offline: the paper desk on the sample market, its report, its parity.",
+    ),
     "backtest": (f"{_HOME}.backtest", "backtest", "Run the desk over recorded history."),
     "paper": (f"{_HOME}.paper", "paper", "Run the desk in a live node with sandbox execution."),
     "state": (f"{_HOME}.state", "state", "Show and change the state of a paper run."),
