@@ -141,7 +141,7 @@ def test_no_resting_order_touches_the_price_at_which_the_market_is_opened_again(
 
 def test_the_account_opens_with_the_balance_at_which_its_equity_is_the_ledgers() -> None:
     held = {"instrument": BTC, "side": -1, "quantity": 2.0, "average_price": 110.0}
-    balance = opening_balance(resumed(100.0, [], held), {BTC: 100.0})
+    balance = opening_balance(resumed(100.0, [], [held]), {BTC: 100.0})
     assert balance == 1_000.0 + 2.0 + 2.0 * 10.0  # the ledger's, funding apart, and what the short has gained
 
 
