@@ -80,6 +80,8 @@ class RayExecutor:
 
 
 def _ray() -> Any:
+    # Ray would start its workers by the `uv run` that started us, in a copy of this folder without its tools.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
         import ray
     except ImportError as error:
