@@ -1,13 +1,16 @@
 """Paper runs on a scripted venue that misbehaves, each in a process of its own.
 
-A process holds one live node, and importing the engine takes longer than a run: `run_all` forks a child for
-each case, which plays it, records it, replays the recording through the backtest and says what happened.
+A process holds one live node, and importing the engine takes longer than a run: `run_all` starts one driver,
+which forks a child for each case; the child plays it, records it, replays the recording through the backtest
+and says what happened.  The driver is a fresh process: threads of an engine do not survive a fork.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import subprocess
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -42,6 +45,8 @@ from tests.fakes.scenario_market import Tape, at, write_market
 
 SECOND_NS = 1_000_000_000
 BARS = 40
+AT_ONCE = 3
+PROJECT = Path(__file__).parents[2]
 COINS = ("BTC", "ETH")
 # BTC is bought at bars 5 and 30, ETH at bar 5; each may also be bought while a fault lasts (12 and 15).
 BUYS = {("BTC", 5): wish(LONG), ("ETH", 5): wish(LONG), ("BTC", 12): wish(LONG), ("ETH", 12): wish(LONG)}
@@ -53,7 +58,7 @@ class LiveCase:
     """One run: how the venue delivers the bars, and what the market does at some of them."""
 
     name: str
-    deliver: Callable[[Mapping[str, list[Bar]], LiveCase], Iterable[Arrival]]
+    deliver: Deliver
     closes: dict[tuple[str, int], float] = field(default_factory=dict)  # (coin, bar) -> close, else 100
     backfill: bool = False
     give_up_s: float = 900.0
@@ -61,6 +66,7 @@ class LiveCase:
     connecting: Callable[[], Awaitable[None]] | None = None
     endless: bool = False
     check_s: float | None = None  # the time-out of the feed check; None: no check
+    connect_s: int = paper.CONNECT_TIMEOUT_S
     feeds: list[ScriptedFeed] = field(default_factory=list)
     asked: list[tuple[str, int, int]] = field(default_factory=list)  # (coin, first bar, last bar)
 
@@ -205,7 +211,8 @@ def play(case: LiveCase, folder: Path) -> LiveRun:
     edges.FEEDS["scripted"] = script
     recorded = Catalog.create(folder / "recorded")
     try:
-        with as_scripted(prepared), patch("os.fsync"):
+        connect = patch.object(paper, "CONNECT_TIMEOUT_S", case.connect_s)
+        with as_scripted(prepared), connect, patch("os.fsync"):
             check = [] if case.check_s is None else [FeedCheck(case.check_s, stop_s=4.0)]
             paper.run_paper(options, [*check, Listening(run), RecordFeed(recorded)])
     except CruptoError as error:
@@ -259,32 +266,61 @@ def _read(
     run.parity = {t.table: str(t) for t in found.tables if not t.same}
 
 
-def run_all(cases: Iterable[LiveCase], folder: Path) -> dict[str, LiveRun]:
-    """Play cases, each in a forked child, and return what they said."""
+def run_all(module: str, folder: Path) -> dict[str, LiveRun]:
+    """Play the `CASES` of a test module and return what they said."""
+    driver = [sys.executable, "-m", "tests.fakes.live_runs", module, str(folder)]
+    done = subprocess.run(driver, cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
     found: dict[str, LiveRun] = {}
-    for case in cases:
-        place = folder / case.name
-        place.mkdir(parents=True)
-        child = os.fork()
-        if child == 0:
-            sys.stderr = (place / "stderr.txt").open("w")
-            try:
-                (place / "result.json").write_text(json.dumps(asdict(play(case, place))))
-            except BaseException:  # noqa: BLE001 - told by the parent
-                (place / "crash.txt").write_text(traceback.format_exc())
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        if os.waitstatus_to_exitcode(status):  # the process was ended from outside of the node
-            said = (place / "stderr.txt").read_text()
-            found[case.name] = LiveRun(said, os.waitstatus_to_exitcode(status))
-            continue
+    for place in sorted(folder.iterdir()):
         if (place / "crash.txt").exists():
             raise AssertionError((place / "crash.txt").read_text())
+        if not (place / "result.json").exists():  # the process was ended from outside of the node
+            code = int((place / "exit_code.txt").read_text())
+            found[place.name] = LiveRun((place / "stderr.txt").read_text(), code)
+            continue
         raw = json.loads((place / "result.json").read_text())
         for name in ("decisions", "fills", "alarms", "higher", "asked"):
             raw[name] = [tuple(row) for row in raw[name]]
-        found[case.name] = LiveRun(**raw)
+        found[place.name] = LiveRun(**raw)
     return found
 
 
-__all__ = ["BARS", "LiveCase", "LiveRun", "on_time", "play", "run_all"]
+def _forked(case: LiveCase, place: Path) -> int:
+    """Play a case in a child and return the child's id."""
+    if child := os.fork():
+        return child
+    sys.stderr = (place / "stderr.txt").open("w")
+    try:
+        (place / "result.json").write_text(json.dumps(asdict(play(case, place))))
+    except BaseException:  # noqa: BLE001 - told by the parent
+        (place / "crash.txt").write_text(traceback.format_exc())
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def drive(module: str, folder: Path) -> None:
+    """Play the cases of a module, a few at a time: they mostly wait."""
+    places: dict[int, Path] = {}
+
+    def end_one() -> None:
+        child, status = os.wait()
+        (places.pop(child) / "exit_code.txt").write_text(str(os.waitstatus_to_exitcode(status)))
+
+    for case in importlib.import_module(module).CASES:
+        if len(places) == AT_ONCE:
+            end_one()
+        place = folder / case.name
+        place.mkdir()
+        places[_forked(case, place)] = place
+    while places:
+        end_one()
+
+
+Deliver = Callable[[Mapping[str, list[Bar]], LiveCase], Iterable[Arrival]]
+
+__all__ = ["BARS", "Deliver", "LiveCase", "LiveRun", "drive", "on_time", "play", "run_all"]
+
+if __name__ == "__main__":
+    # By its own name: the cases of the module are of that one's classes.
+    importlib.import_module("tests.fakes.live_runs").drive(sys.argv[1], Path(sys.argv[2]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from typing import Any
 
@@ -91,6 +92,8 @@ def test_an_entry_its_stop_and_its_exit_reach_the_venue_once_and_the_books_agree
             )
         )
         trader.dispose()
+        del trader  # one node a thread: the tests after this one make their own
+        gc.collect()
 
     assert strategy.events == [
         "entry1 OrderInitialized",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from unittest.mock import patch
+from typing import Any
 
 import pytest
 
-from crupto_nautilus.desk import paper
 from risk.vocabulary import Bar
 from tests.fakes.live_feed import Arrival
-from tests.fakes.live_runs import LiveCase, LiveRun, on_time, run_all
+from tests.fakes.live_runs import Deliver, LiveCase, LiveRun, on_time, run_all
 
 CHECK_S = 1.0
 CONNECT_S = 3
@@ -45,23 +44,24 @@ def breaking(bars: Mapping[str, list[Bar]], _case: LiveCase) -> Iterable[Arrival
     return (Arrival(on_time(bars)[0].at_ns, lost) for _ in range(1_000_000))
 
 
-CASES = {
-    "refuses": LiveCase("refuses", nothing, connecting=refuse),
-    "hangs": LiveCase("hangs", nothing, connecting=hang),
-    "blocks": LiveCase("blocks", nothing, connecting=block),
-    "silent": LiveCase("silent", nothing, endless=True),
-    "half silent": LiveCase("half silent", only_btc, endless=True),
-    "breaks": LiveCase("breaks", breaking, give_up_s=1e12),
-    "healthy": LiveCase("healthy", lambda bars, _: on_time(bars), end_bar=6),
-}
+def case(name: str, deliver: Deliver = nothing, **more: Any) -> LiveCase:
+    return LiveCase(name, deliver, check_s=CHECK_S, connect_s=CONNECT_S, **more)
+
+
+CASES = [
+    case("refuses", connecting=refuse),
+    case("hangs", connecting=hang),
+    case("blocks", connecting=block),
+    case("silent", endless=True),
+    case("half silent", only_btc, endless=True),
+    case("breaks", breaking, give_up_s=1e12),
+    case("healthy", lambda bars, _: on_time(bars), end_bar=6),
+]
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LiveRun]:
-    for case in CASES.values():
-        case.check_s = CHECK_S
-    with patch.object(paper, "CONNECT_TIMEOUT_S", CONNECT_S):
-        return run_all(CASES.values(), tmp_path_factory.mktemp("check"))
+    return run_all("tests.integration.feed.test_feed_check", tmp_path_factory.mktemp("check"))
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LiveRun]:
-    return run_all(CASES, tmp_path_factory.mktemp("faults"))
+    return run_all("tests.integration.feed.test_feed_faults", tmp_path_factory.mktemp("faults"))
 
 
 @pytest.mark.parametrize("name", [case.name for case in CASES])
