@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from adapters.bingx.errors import MalformedAnswer
-from adapters.bingx.fields import (
+from adapters.live.fields import (
     Row,
     asset,
     choice,

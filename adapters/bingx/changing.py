@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 from nautilus_trader.model import VenueOrderId
 
-from adapters.bingx import engine_data as engine
 from adapters.bingx.dead_man import DeadMansSwitch
 from adapters.bingx.errors import BingxError, Treatment, VenueRefused
 from adapters.bingx.ledger import OrderLedger
@@ -25,8 +24,9 @@ from adapters.bingx.order_rows import CONDITIONAL, Placed, State, cancelled, ord
 from adapters.bingx.placing import OrderRefused, Placer
 from adapters.bingx.reconcile import Reconciler
 from adapters.bingx.rest import CANCEL, CANCEL_BATCH, OPEN_ORDERS, ORDER, REPLACE, BingxRest
-from adapters.bingx.timebase import Timebase
 from adapters.bingx.tracked import TrackedOrder, venue_client_id
+from adapters.live import engine_rows as engine
+from adapters.live.timebase import Timebase
 
 MS = 1_000_000
 # A trigger price on the wrong side of the market: the stop is due now.

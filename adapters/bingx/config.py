@@ -27,7 +27,8 @@ from adapters.bingx.constants import (
     VST_STREAM,
 )
 from adapters.bingx.errors import BingxError, SafetyStop
-from adapters.bingx.timebase import Timebase, WallTime
+from adapters.live.source import FeedSettings
+from adapters.live.timebase import Timebase, WallTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,36 +175,21 @@ class StreamSettings:
     last_backoff_s: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class DataSettings:
-    """Market data.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings(FeedSettings):
+    """Market data of BingX.
 
     Parameters
     ----------
     confirm_bars : bool
-        True: a closed bar is published as REST shows it, a little later but equal to the history; False: as
-        the stream's last frame showed it, REST only after gaps and time-outs (for hundreds of instruments).
-    close_grace_s : float
-        A bar is closed by the clock so long after its end when no frame of the next one came.
-    poll_s : float
-        Between two reads of mark price, index price and funding of all instruments.
+        False is for hundreds of instruments: a confirmation costs a request a bar.
     depth_levels : int
         Levels of the book that quotes and depth are made of: 5, 10, 20, 50 or 100.
-    instant_grace_s : float
-        How long the desk's instants wait for the bar of an instrument.
     """
 
     endpoints: Endpoints = LIVE_DATA
-    symbols: tuple[str, ...] = ()  # venue symbols; empty: every crypto perpetual
-    confirm_bars: bool = True
-    close_grace_s: float = 2.0
-    poll_s: float = 20.0
     depth_levels: int = 5
-    instant_grace_s: float = 8.0
-    backfill_minutes: int = 1000
-    timeout_s: float = 10.0
     stream: StreamSettings = StreamSettings()
-    timebase: Timebase = field(default_factory=WallTime)
 
     def __post_init__(self) -> None:
         """Refuse an address that is not BingX's."""

@@ -25,7 +25,6 @@ DATA_HOSTS: Final = VST_HOSTS | {
 }
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
-MINUTE_MS: Final = 60_000
 # A page of klines; the vendor writes 1440, the venue was seen to cap at 1000.
 KLINES_PAGE: Final = 1000
 FUNDING_PAGE: Final = 1000

@@ -12,13 +12,14 @@ from collections.abc import Coroutine
 from typing import Any
 
 from adapters.bingx.config import LIVE_DATA, Endpoints
-from adapters.bingx.constants import KLINES_PAGE, MINUTE_MS, RETENTION_DAYS
+from adapters.bingx.constants import KLINES_PAGE, RETENTION_DAYS
 from adapters.bingx.errors import BingxError, VenueUnavailable
 from adapters.bingx.history import kline_window, mark_window, settled_rates
-from adapters.bingx.market_rows import Kline, contracts
+from adapters.bingx.market_rows import contracts
 from adapters.bingx.rest import CONTRACTS, BingxRest
 from adapters.bingx.symbols import is_tradable_symbol
-from adapters.bingx.timebase import Timebase
+from adapters.live.rows import Kline
+from adapters.live.timebase import MINUTE_MS, Timebase
 from catalog.errors import CatalogError, CatalogIOError
 from catalog.timeframes import parse_timeframe
 

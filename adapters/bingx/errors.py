@@ -1,10 +1,4 @@
-"""What BingX refuses or breaks, as typed errors, and the table of its codes.
-
-    BingxError              carries what was found, what was expected and what to do
-    ├── MalformedAnswer     an answer or frame that is not what the code depends on
-    ├── VenueRefused        the venue said no, with its code, classified by the table
-    ├── VenueUnavailable    network, time-out, 5xx: a read may be repeated, the outcome of an order is unknown
-    └── SafetyStop          a rule of safety forbids it (wrong host, no VST account, hedge mode)
+"""What BingX refuses, as a typed error beside those of every venue, and the table of its codes.
 
 Each code has one `Treatment` and one `Meaning`.  The codes were renumbered in October 2025; ccxt 4.5.90 lacks
 the new ones and maps some old ones wrongly, therefore its own mapping is not used.
@@ -14,6 +8,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import NamedTuple
+
+from adapters.live.errors import MalformedAnswer, SafetyStop, VenueError, VenueUnavailable
+
+__all__ = [
+    "CODES", "BingxError", "CodeRule", "MalformedAnswer", "Meaning", "SafetyStop", "Treatment",
+    "VenueRefused", "VenueUnavailable", "classify",
+]  # fmt: skip
+
+BingxError = VenueError  # every error of this adapter is one
 
 
 class Treatment(StrEnum):
@@ -106,24 +109,6 @@ def classify(code: int, message: str) -> CodeRule:
     return CodeRule(Treatment.UNKNOWN_STATE, Meaning.OTHER)
 
 
-class BingxError(Exception):
-    """Base of all errors of the adapter."""
-
-    exit_code = 2
-
-    def __init__(self, message: str, *, found: str = "", expected: str = "", remedy: str = "") -> None:
-        self.message, self.found, self.expected, self.remedy = message, found, expected, remedy
-        parts = [message]
-        parts += [f"{k}: {v}" for k, v in (("found", found), ("expected", expected), ("remedy", remedy)) if v]
-        super().__init__("; ".join(parts))
-
-
-class MalformedAnswer(BingxError):
-    """An answer or a frame is not what an object needs; nothing is concluded from it."""
-
-    exit_code = 1
-
-
 class VenueRefused(BingxError):
     """The venue refused a request.
 
@@ -145,18 +130,6 @@ class VenueRefused(BingxError):
             found=f"code {code} {reason}".strip(),
             remedy=_REMEDIES.get(self.meaning, ""),
         )
-
-
-class VenueUnavailable(BingxError):
-    """The venue did not answer, or not in time: whether a request was carried out is unknown."""
-
-    exit_code = 3
-
-
-class SafetyStop(BingxError):
-    """A safety rule forbids to go on; no setting lifts it."""
-
-    exit_code = 4
 
 
 _REMEDIES = {

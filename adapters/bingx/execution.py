@@ -23,7 +23,6 @@ from nautilus_trader.model import (
     Venue,
 )
 
-from adapters.bingx import engine_data as engine
 from adapters.bingx.account_guard import free_margin, secure_account, virtual_balance
 from adapters.bingx.account_rows import BalanceRow
 from adapters.bingx.changing import OrderChanger, wanted_of
@@ -46,6 +45,7 @@ from adapters.bingx.status import StatusReports
 from adapters.bingx.tracked import OrderBook, TrackedOrder, venue_client_id
 from adapters.bingx.user_events import ORDER_EVENTS, account_event, event_kind, order_event
 from adapters.bingx.user_stream import UserStream
+from adapters.live import engine_rows as engine
 
 MS = 1_000_000
 

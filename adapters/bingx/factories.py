@@ -11,11 +11,11 @@ from typing import Any
 
 from nautilus_trader.live.clients import DataClientFactory, ExecutionClientFactory
 
-from adapters.bingx.clock import VenueClock
 from adapters.bingx.config import DataSettings, ExecutionSettings
 from adapters.bingx.data import BingxDataClient
 from adapters.bingx.execution import BingxExecutionClient
 from adapters.live.feed import InstantFeed
+from adapters.live.venue_clock import VenueClock
 
 
 def data_factory(

@@ -7,12 +7,14 @@ is a gap of the venue, not filled.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
-from adapters.bingx.constants import FUNDING_PAGE, INTERVALS, KLINES_PAGE, MINUTE_MS
-from adapters.bingx.errors import MalformedAnswer
-from adapters.bingx.market_rows import FundingRow, Kline, funding, klines
-from adapters.bingx.rest import FUNDING, KLINES, MARK_KLINES, BingxRest
+from adapters.bingx.constants import FUNDING_PAGE, INTERVALS, KLINES_PAGE
+from adapters.bingx.market_rows import contracts, funding, klines, premiums, trades
+from adapters.bingx.rest import CONTRACTS, FUNDING, KLINES, MARK_KLINES, PREMIUM, TRADES, BingxRest
+from adapters.live.errors import MalformedAnswer
+from adapters.live.rows import Contract, FundingRow, Kline, Premium, TradeRow
+from adapters.live.timebase import MINUTE_MS
 
 SHORTEST_FUNDING_MS = 3_600_000
 
@@ -82,3 +84,33 @@ async def settled_rates(rest: BingxRest, symbol: str, start_ms: int, end_ms: int
         found.update((row.ts_ms, row) for row in page if begin <= row.ts_ms < until)
         begin = until
     return [found[ts] for ts in sorted(found)]
+
+
+class BingxSource:
+    """The requests of market data, as a data client of any venue asks them."""
+
+    page = KLINES_PAGE
+
+    def __init__(self, rest: BingxRest) -> None:
+        self._rest = rest
+        self.clock = rest.clock
+
+    async def contracts(self) -> tuple[dict[str, Contract], dict[str, MalformedAnswer]]:
+        """Return the contracts by symbol, and what is wrong with those that cannot be used."""
+        return contracts(await self._rest.call(CONTRACTS))
+
+    async def bars(self, symbol: str, minutes: int, start_ms: int, end_ms: int) -> list[Kline]:
+        """Return bars that open in [start_ms, end_ms); the forming one may be among them."""
+        return await kline_window(self._rest, symbol, minutes, start_ms, end_ms)
+
+    async def prices(self, symbols: Sequence[str]) -> dict[str, Premium]:
+        """Return mark price, index price and forming funding of all instruments: one call serves all."""
+        return premiums(await self._rest.call(PREMIUM))
+
+    async def settled_funding(self, symbol: str, start_ms: int, end_ms: int) -> list[FundingRow]:
+        """Return the settled rates of [start_ms, end_ms)."""
+        return await settled_rates(self._rest, symbol, start_ms, end_ms)
+
+    async def recent_trades(self, symbol: str, limit: int) -> list[TradeRow]:
+        """Return the newest prints; the venue has no older ones."""
+        return trades(await self._rest.call(TRADES, {"symbol": symbol, "limit": limit}), symbol)

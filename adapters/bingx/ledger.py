@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 from nautilus_trader.model import LiquiditySide, Money, TradeId, VenueOrderId
 
-from adapters.bingx import engine_data as engine
 from adapters.bingx.order_rows import FillRow, OrderRow, State
 from adapters.bingx.tracked import OrderBook, TrackedOrder
 from adapters.bingx.user_events import OrderEvent
+from adapters.live import engine_rows as engine
 
 MS = 1_000_000
 

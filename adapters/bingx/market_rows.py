@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import NamedTuple
 
-from adapters.bingx.constants import MINUTE_MS
-from adapters.bingx.errors import MalformedAnswer
-from adapters.bingx.fields import (
+from adapters.bingx.constants import VENUE
+from adapters.live.errors import MalformedAnswer
+from adapters.live.fields import (
     Row,
     as_number,
     integer,
@@ -29,103 +28,18 @@ from adapters.bingx.fields import (
     text,
     truth,
 )
-from adapters.bingx.fields import symbol as symbol_of
-
-ONLINE = 1
-MAX_PRECISION = 16
-
-
-class Contract(NamedTuple):
-    """What the venue says of one perpetual."""
-
-    symbol: str
-    asset: str
-    currency: str
-    price_digits: int
-    size_digits: int
-    min_quantity: Decimal
-    min_notional: Decimal
-    maker_fee: Decimal
-    taker_fee: Decimal
-    status: int
-    can_open: bool
-    can_close: bool
-
-    @property
-    def tick(self) -> Decimal:
-        """The price step."""
-        return Decimal(1).scaleb(-self.price_digits)
-
-    @property
-    def step(self) -> Decimal:
-        """The quantity step, base coins."""
-        return Decimal(1).scaleb(-self.size_digits)
-
-    @property
-    def is_online(self) -> bool:
-        """Whether positions may be opened."""
-        return self.status == ONLINE and self.can_open
-
-
-class Kline(NamedTuple):
-    """A bar, closed or forming, by its OPEN time in ms."""
-
-    open_ms: int
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
-
-
-class BookRow(NamedTuple):
-    """Levels of the book, best first."""
-
-    symbol: str
-    ts_ms: int
-    bids: tuple[tuple[Decimal, Decimal], ...]
-    asks: tuple[tuple[Decimal, Decimal], ...]
-
-
-class BestRow(NamedTuple):
-    """The best level of each side of the book."""
-
-    symbol: str
-    ts_ms: int
-    bid: Decimal
-    bid_size: Decimal
-    ask: Decimal
-    ask_size: Decimal
-
-
-class TradeRow(NamedTuple):
-    """One print; `ordinal` counts equal prints within a frame, the stream gives no id."""
-
-    symbol: str
-    ts_ms: int
-    price: Decimal
-    quantity: Decimal
-    buyer_is_maker: bool
-    trade_id: str
-
-
-class Premium(NamedTuple):
-    """Mark price, index price and the funding that is forming."""
-
-    symbol: str
-    mark_price: Decimal
-    index_price: Decimal
-    funding_rate: Decimal
-    next_funding_ms: int
-    interval_hours: int | None
-
-
-class FundingRow(NamedTuple):
-    """A settled funding rate."""
-
-    symbol: str
-    ts_ms: int
-    rate: Decimal
+from adapters.live.fields import symbol as symbol_of
+from adapters.live.rows import (
+    MAX_PRECISION,
+    BestRow,
+    BookRow,
+    Contract,
+    FundingRow,
+    Kline,
+    Premium,
+    TradeRow,
+)
+from adapters.live.timebase import MINUTE_MS
 
 
 def contracts(data: object) -> tuple[dict[str, Contract], dict[str, MalformedAnswer]]:
@@ -174,6 +88,9 @@ def contract(row: Row) -> Contract:
         integer(row, "status", where),
         truth(row, "apiStateOpen", where),
         truth(row, "apiStateClose", where),
+        f"{symbol}.{VENUE}",
+        Decimal(1).scaleb(-digits[0]),
+        Decimal(1).scaleb(-digits[1]),
     )
 
 

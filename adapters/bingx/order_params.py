@@ -14,7 +14,7 @@ from typing import Any
 from nautilus_trader.model import OrderSide, OrderType, TimeInForce, TriggerType
 
 from adapters.bingx.errors import BingxError
-from adapters.bingx.market_rows import Contract
+from adapters.live.rows import Contract
 
 Params = dict[str, object]
 

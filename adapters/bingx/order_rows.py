@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from adapters.bingx.account_rows import SIDES
-from adapters.bingx.fields import (
+from adapters.live.fields import (
     Row,
     asset,
     choice,

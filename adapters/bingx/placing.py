@@ -22,7 +22,7 @@ from adapters.bingx.errors import (
 from adapters.bingx.order_params import Params
 from adapters.bingx.order_rows import CONDITIONAL, OrderRow, Placed, order, orders, placed
 from adapters.bingx.rest import ALL_ORDERS, OPEN_ORDERS, ORDER, PLACE, BingxRest
-from adapters.bingx.timebase import Timebase
+from adapters.live.timebase import Timebase
 
 RESENDS = 3
 CLOCK_SLACK_MS = 2_000

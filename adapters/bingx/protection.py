@@ -13,7 +13,6 @@ from typing import Any
 
 from nautilus_trader.model import VenueOrderId
 
-from adapters.bingx import engine_data as engine
 from adapters.bingx.changing import ChangeEvents, OrderChanger, Wanted
 from adapters.bingx.errors import BingxError
 from adapters.bingx.ledger import OrderLedger
@@ -22,8 +21,9 @@ from adapters.bingx.order_params import decimal_of, order_params
 from adapters.bingx.order_rows import OrderRow, orders
 from adapters.bingx.placing import OrderRefused
 from adapters.bingx.rest import CANCEL, OPEN_ORDERS, BingxRest
-from adapters.bingx.timebase import Timebase
 from adapters.bingx.tracked import TrackedOrder, venue_client_id
+from adapters.live import engine_rows as engine
+from adapters.live.timebase import Timebase
 
 MS = 1_000_000
 LOOKS = 4

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 
 from adapters.bingx.account_guard import virtual_balance
 from adapters.bingx.account_rows import is_hedge_mode, leverages, listen_key, positions
-from adapters.bingx.constants import MINUTE_MS
 from adapters.bingx.errors import VenueRefused
 from adapters.bingx.findings import Finding, ask, judged, unknown
-from adapters.bingx.market_rows import Contract, Kline, contracts, klines
+from adapters.bingx.market_rows import contracts, klines
 from adapters.bingx.order_rows import orders
 from adapters.bingx.rest import (
     BALANCE,
@@ -27,6 +26,8 @@ from adapters.bingx.rest import (
     POSITIONS,
     BingxRest,
 )
+from adapters.live.rows import Contract, Kline
+from adapters.live.timebase import MINUTE_MS
 
 START_ONLY_MINUTES = 3_000
 COMPARED_BARS = 5

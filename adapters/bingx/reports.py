@@ -28,10 +28,11 @@ from nautilus_trader.model import (
     VenueOrderId,
 )
 
-from adapters.bingx import engine_data as engine
 from adapters.bingx.account_rows import PositionRow
-from adapters.bingx.market_rows import Contract
 from adapters.bingx.order_rows import FillRow, OrderRow, State
+from adapters.bingx.symbols import instrument_name
+from adapters.live import engine_rows as engine
+from adapters.live.rows import Contract
 
 MS = 1_000_000
 
@@ -78,7 +79,7 @@ def order_report(
     size = row.quantity or row.filled or contract.step
     return OrderStatusReport(
         account,
-        engine.instrument_id(row.symbol),
+        engine.instrument_id(instrument_name(row.symbol)),
         VenueOrderId(row.order_id),
         OrderSide.BUY if row.side > 0 else OrderSide.SELL,
         kind,
@@ -134,7 +135,7 @@ def fill_report(
     """Return the report of one fill."""
     return FillReport(
         account,
-        engine.instrument_id(fill.symbol),
+        engine.instrument_id(instrument_name(fill.symbol)),
         VenueOrderId(renamed.get(fill.order_id, fill.order_id)),
         TradeId(fill.trade_id),
         OrderSide.BUY if fill.side > 0 else OrderSide.SELL,
@@ -154,7 +155,7 @@ def position_report(
     """Return the report of one position."""
     return PositionStatusReport(
         account,
-        engine.instrument_id(row.symbol),
+        engine.instrument_id(instrument_name(row.symbol)),
         PositionSide.LONG if row.quantity > 0 else PositionSide.SHORT,
         engine.quantity(abs(row.quantity), contract),
         row.updated_ms * MS or now_ns,
@@ -167,7 +168,7 @@ def flat_report(symbol: str, contract: Contract, account: AccountId, now_ns: int
     """Return the report that a symbol has no position."""
     return PositionStatusReport(
         account,
-        engine.instrument_id(symbol),
+        engine.instrument_id(instrument_name(symbol)),
         PositionSide.FLAT,
         engine.quantity(Decimal(0), contract),
         now_ns,

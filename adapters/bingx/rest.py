@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.bingx.clock import VenueClock
 from adapters.bingx.config import Credentials, Endpoints
 from adapters.bingx.errors import (
     MalformedAnswer,
@@ -24,8 +23,9 @@ from adapters.bingx.errors import (
     VenueUnavailable,
 )
 from adapters.bingx.limits import FIVE_A_SECOND, MARKET, TWO_A_SECOND, Priority, PriorityLimiter, Rate
-from adapters.bingx.timebase import Timebase, WallTime
 from adapters.exchange_library import exchange_class
+from adapters.live.timebase import Timebase, WallTime
+from adapters.live.venue_clock import VenueClock
 
 BLOCK_SECONDS = 300.0
 ATTEMPTS = 4
@@ -198,7 +198,7 @@ class BingxRest:
 
     async def server_time(self) -> int:
         """Return the venue's time, ms."""
-        from adapters.bingx.fields import milliseconds
+        from adapters.live.fields import milliseconds
 
         return milliseconds(await self.call(SERVER_TIME), "serverTime", "server time")
 

@@ -14,8 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.bingx.constants import CLIENT_ID_LENGTH
-from adapters.bingx.market_rows import Contract
 from adapters.bingx.order_rows import State
+from adapters.live.rows import Contract
 
 _SUFFIX = re.compile(r"-r[0-9]{1,3}$")
 _OWN_LENGTH = CLIENT_ID_LENGTH - len("-r999")

@@ -18,7 +18,7 @@ from adapters.bingx.account_rows import positions
 from adapters.bingx.config import ExecutionSettings
 from adapters.bingx.errors import BingxError, SafetyStop, VenueRefused
 from adapters.bingx.findings import Finding, judged, unknown
-from adapters.bingx.market_rows import Contract, contracts
+from adapters.bingx.market_rows import contracts
 from adapters.bingx.rest import (
     CANCEL_ALL,
     CONTRACTS,
@@ -29,6 +29,7 @@ from adapters.bingx.rest import (
     BingxRest,
 )
 from adapters.bingx.user_stream import UserStream
+from adapters.live.rows import Contract
 
 Frame = dict[str, Any]
 

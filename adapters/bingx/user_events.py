@@ -11,7 +11,17 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from adapters.bingx.errors import MalformedAnswer
-from adapters.bingx.fields import (
+from adapters.bingx.order_rows import (
+    ORDER_SIDES,
+    POSITION_SIDES,
+    STATES,
+    TYPES,
+    State,
+    check_filled,
+    other_id,
+    price_of,
+)
+from adapters.live.fields import (
     Row,
     asset,
     choice,
@@ -27,16 +37,6 @@ from adapters.bingx.fields import (
     text,
     text_or_empty,
     truth_or_false,
-)
-from adapters.bingx.order_rows import (
-    ORDER_SIDES,
-    POSITION_SIDES,
-    STATES,
-    TYPES,
-    State,
-    check_filled,
-    other_id,
-    price_of,
 )
 
 

@@ -16,8 +16,8 @@ from adapters.bingx.errors import BingxError, VenueRefused
 from adapters.bingx.rest import END_KEY, EXTEND_KEY, NEW_KEY, BingxRest
 from adapters.bingx.sockets import BingxSocket, Frame
 from adapters.bingx.stream import subscription_pacer
-from adapters.bingx.timebase import Timebase
 from adapters.bingx.transport import AiohttpTransport, Transport
+from adapters.live.timebase import Timebase
 
 KEY_LIFE_S = 3600.0
 NOT_FOUND = 404

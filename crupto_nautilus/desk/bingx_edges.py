@@ -21,17 +21,16 @@ from nautilus_trader.live import (
 )
 
 from adapters.bingx.account_guard import AccountFacts, secure_account
-from adapters.bingx.clock import VenueClock
 from adapters.bingx.constants import VENUE
 from adapters.bingx.data import BingxDataClient
 from adapters.bingx.execution import BingxExecutionClient
 from adapters.bingx.factories import data_factory, execution_factory
-from adapters.bingx.feed_clock import VenueFeedClock
 from adapters.bingx.market_rows import contracts
 from adapters.bingx.rest import CONTRACTS, BingxRest
 from adapters.bingx.symbols import venue_symbol
 from adapters.live.feed import InstantFeed
 from adapters.live.stopwatch import Stopwatch
+from adapters.live.venue_clock import VenueClock, VenueFeedClock
 from adapters.simulated import perpetual
 from catalog.arrivals import Gap
 from catalog.assembler import InstantAssembler

@@ -16,7 +16,7 @@ from typing import Any
 
 from adapters.bingx.config import DataSettings
 from adapters.bingx.download import BingxHistory
-from adapters.bingx.market_rows import Contract
+from adapters.live.rows import Contract
 from catalog.downloader import Request, download
 from catalog.instants import RunWindow
 from catalog.schema import Kind

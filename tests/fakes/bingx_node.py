@@ -19,7 +19,7 @@ from nautilus_trader.model import TraderId
 
 from adapters.bingx.config import Credentials, DataSettings, Endpoints, ExecutionSettings, StreamSettings
 from adapters.bingx.factories import data_factory, execution_factory
-from adapters.bingx.timebase import ScaledTime
+from adapters.live.timebase import ScaledTime
 from tests.fakes.bingx.threaded import ThreadedBingx
 
 QUICK = StreamSettings(

@@ -11,10 +11,11 @@ from typing import Any
 
 from nautilus_trader.model import AccountId
 
-from adapters.bingx import account_rows, engine_data, market_rows, order_rows, user_events
-from adapters.bingx.bar_types import BarType
-from adapters.bingx.market_rows import Contract
+from adapters.bingx import account_rows, market_rows, order_rows, user_events
 from adapters.bingx.reports import fill_report, order_report, position_report
+from adapters.live import engine_rows
+from adapters.live.bar_types import BarType
+from adapters.live.rows import Contract
 
 NOW_NS = 1_800_000_000_000_000_000
 ACCOUNT = AccountId("BINGX-VST-001")
@@ -27,7 +28,8 @@ def contract(symbol: str, price_digits: int, size_digits: int) -> Contract:
     base = symbol.split("-", maxsplit=1)[0]
     return Contract(
         symbol, base, "USDT", price_digits, size_digits, Decimal("0.0001"), Decimal(2),
-        Decimal("0.0002"), Decimal("0.0005"), 1, True, True,
+        Decimal("0.0002"), Decimal("0.0005"), 1, True, True, f"{symbol}.BINGX",
+        Decimal(1).scaleb(-price_digits), Decimal(1).scaleb(-size_digits),
     )  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def _comment(shared: Path, marker: str) -> Any:
 def _bars(symbol: str, digits: int, data: Any, *, minutes: int, key: str = "time") -> Any:
     bar_type = BarType.from_str(f"{symbol}.BINGX-1-MINUTE-LAST-EXTERNAL")
     rows = market_rows.klines(data, minutes=minutes, time_key=key)
-    return [engine_data.bar(row, bar_type, contract(symbol, digits, 2), minutes, NOW_NS) for row in rows]
+    return [engine_rows.bar(row, bar_type, contract(symbol, digits, 2), minutes, NOW_NS) for row in rows]
 
 
 def _orders(rows: list[Any], digits: int, size_digits: int) -> Any:
@@ -106,7 +108,7 @@ def captured(shared: Path) -> list[Case]:
         Case(
             "depth",
             _answer(shared, "ExchangeData/GetOrderBook"),
-            lambda d: engine_data.depth(
+            lambda d: engine_rows.depth(
                 market_rows.book(d, "PEPE-USDT"), contract("PEPE-USDT", 9, 0), 1, NOW_NS
             ),
         ),
@@ -115,9 +117,9 @@ def captured(shared: Path) -> list[Case]:
             _answer(shared, "ExchangeData/GetFundingRate"),
             lambda d: [
                 (
-                    engine_data.mark_price(row.symbol, row.mark_price, btc, 1_700_000_000_000, NOW_NS),
-                    engine_data.index_price(row, btc, 1_700_000_000_000, NOW_NS),
-                    str(engine_data.forming_funding(row, 1_700_000_000_000, NOW_NS)),
+                    engine_rows.mark_price(row.mark_price, btc, 1_700_000_000_000, NOW_NS),
+                    engine_rows.index_price(row.index_price, btc, 1_700_000_000_000, NOW_NS),
+                    str(engine_rows.forming_funding(row, btc, 1_700_000_000_000, NOW_NS)),
                 )
                 for row in market_rows.premiums(d).values()
             ],
@@ -166,7 +168,7 @@ def captured(shared: Path) -> list[Case]:
             "kline frame",
             _frame(shared, "Klines"),
             lambda f: [
-                engine_data.bar(
+                engine_rows.bar(
                     row, BarType.from_str("ETH-USDT.BINGX-1-MINUTE-LAST-EXTERNAL"), eth, 1, NOW_NS
                 )
                 for row in market_rows.kline_frame(f.get("data"))
@@ -181,7 +183,7 @@ def captured(shared: Path) -> list[Case]:
             "trade frame",
             {"dataType": "BTC-USDT@trade", "data": [_comment(shared, '"q": "0.0421"')]},
             lambda f: [
-                engine_data.trade(row, btc, NOW_NS)
+                engine_rows.trade(row, btc, NOW_NS)
                 for row in market_rows.trade_frame(f.get("data"), "BTC-USDT")
             ],
         ),
@@ -195,7 +197,7 @@ def captured(shared: Path) -> list[Case]:
 
 
 def _quote(row: Any, contract: Contract) -> Any:
-    return None if row is None else engine_data.quote(row, contract, NOW_NS)
+    return None if row is None else engine_rows.quote(row, contract, NOW_NS)
 
 
 def _order_update(shared: Path) -> Any:
@@ -224,7 +226,7 @@ def recorded(venue: Any) -> list[Case]:
             lambda d: [position_report(row, btc, ACCOUNT, NOW_NS) for row in account_rows.positions(d)],
             frozenset({"onlyOnePosition", "updateTime"}),
         ),
-        Case("contracts", contracts, lambda d: [engine_data.instrument(c, NOW_NS) for c in _strict(d)]),
+        Case("contracts", contracts, lambda d: [engine_rows.instrument(c, NOW_NS) for c in _strict(d)]),
     ]
 
 

@@ -24,7 +24,7 @@ from nautilus_trader.model import (
 from nautilus_trader.trading import Strategy, StrategyConfig
 
 from adapters.bingx.config import Credentials, DataSettings, Endpoints, ExecutionSettings
-from adapters.bingx.timebase import ScaledTime
+from adapters.live.timebase import ScaledTime
 from catalog.feed import bar_type
 from tests.fakes.bingx_node import QUICK, node
 

@@ -46,15 +46,17 @@ class _Played:
 
 async def adapter(played: Frames) -> Figures:
     """The socket's own loop, closed bars, engine prints and engine quotes."""
-    from adapters.bingx import engine_data as engine
     from adapters.bingx import market_rows
-    from adapters.bingx.bar_publisher import BarPublisher, Closed
     from adapters.bingx.config import DataSettings, StreamSettings
+    from adapters.bingx.data import KLINES
+    from adapters.bingx.history import BingxSource
     from adapters.bingx.limits import PriorityLimiter
     from adapters.bingx.rest import BingxRest, rate_rules
     from adapters.bingx.sockets import BingxSocket
     from adapters.bingx.stream import subscription_pacer
     from adapters.bingx.transport import ConnectionLost
+    from adapters.live import engine_rows as engine
+    from adapters.live.bar_publisher import BarPublisher, Closed
     from catalog.feed import bar_type
 
     before = _resident_mb()
@@ -72,7 +74,7 @@ async def adapter(played: Frames) -> Figures:
         return
 
     rest = BingxRest(settings.endpoints, limiter=PriorityLimiter(rate_rules()))
-    publisher = BarPublisher(rest, settings, bar, nothing)
+    publisher = BarPublisher(BingxSource(rest), settings, bar, nothing, KLINES)
     socket = BingxSocket(
         "bench", _no_url, _NoTransport(), StreamSettings(), subscription_pacer(StreamSettings())
     )
@@ -83,7 +85,7 @@ async def adapter(played: Frames) -> Figures:
 
         def klines(frame: Any, kline: str = kline) -> None:
             began[0] = time.perf_counter()
-            publisher.frame(kline, frame)
+            publisher.frame(kline, frame["data"])
 
         def prints(frame: Any, contract: Any = contract) -> None:
             for row in market_rows.trade_frame(frame["data"], contract.symbol):

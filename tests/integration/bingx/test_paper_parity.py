@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crupto_nautilus.desk.parity import compare_run, options_of
 from crupto_nautilus.desk.options import PaperOptions
+from crupto_nautilus.desk.parity import compare_run, options_of
 from crupto_nautilus.reports.parity import Parity
 from crupto_nautilus.reports.run_folder import RunFolder
 from crupto_nautilus.reports.verify import verify_run
@@ -36,7 +36,9 @@ def _pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def prove(tmp: Path, speed: float, minutes: int) -> RunFolder:
     """Run, replay what was recorded through the backtest, and compare row by row."""
-    with threaded.running(replace(settings(speed), start_ms=BEFORE_MS, book_push_ms=5_000), Waves(3)) as venue:
+    with threaded.running(
+        replace(settings(speed), start_ms=BEFORE_MS, book_push_ms=5_000), Waves(3)
+    ) as venue:
         options = paper_options(venue, tmp, minutes, "pulse_1m", "range_reversion_5m")
         folder, found = on_own_thread(lambda: _played_and_replayed(options))
     assert found.same, found

@@ -10,7 +10,7 @@ import pytest
 from adapters.bingx.config import VST, Credentials
 from adapters.bingx.errors import SafetyStop
 from adapters.bingx.rest import ENDPOINTS, PLACE, BingxRest
-from adapters.bingx.timebase import ScaledTime
+from adapters.live.timebase import ScaledTime
 
 # Published in the vendor's documentation of signing, with the signature below.
 SECRET = "".join(

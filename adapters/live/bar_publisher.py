@@ -1,9 +1,10 @@
-"""Publishes closed bars: from the stream, confirmed or completed by REST.
+"""Publishes closed bars: from a stream of bars, confirmed or completed by request, or by request alone.
 
 Guarantees: each bar of a topic is handed on once and in time order; between two bars the missing ones are
-fetched first; with `confirm_bars` the published bar is the one that REST shows, unless REST is behind the
-stream or down: then the stream's own last view, so data goes on; a topic that stays silent while the venue
-trades is told.
+fetched first; with `confirm_bars` the published bar is the one that a request shows, unless that is behind
+the stream or fails: then the stream's own last view, so data goes on; a topic that stays silent while the
+venue trades is told.  Without a stream a bar is taken when the next one can be seen, or when a second look
+shows it.
 """
 
 from __future__ import annotations
@@ -12,14 +13,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from adapters.bingx.closing import ClosingBar
-from adapters.bingx.config import DataSettings
-from adapters.bingx.constants import KLINES_PAGE, MINUTE_MS
-from adapters.bingx.errors import BingxError
-from adapters.bingx.history import kline_window
-from adapters.bingx.market_rows import Contract, Kline
-from adapters.bingx.rest import BingxRest
-from adapters.bingx.sockets import Frame
+from adapters.live.closing import ClosingBar, FrameForm
+from adapters.live.errors import VenueError
+from adapters.live.rows import Contract, Kline
+from adapters.live.source import FeedSettings, MarketSource
+from adapters.live.timebase import MINUTE_MS
 
 CONFIRM_ATTEMPTS = 4
 CONFIRM_PAUSE_S = 0.3
@@ -38,37 +36,42 @@ class Closed(NamedTuple):
 class _Topic:
     __slots__ = ("bar_type", "closing", "contract", "name", "silent", "task")
 
-    def __init__(self, name: str, contract: Contract, minutes: int, bar_type: Any) -> None:
-        self.name, self.contract, self.bar_type = name, contract, bar_type
-        self.closing = ClosingBar(minutes)
+    def __init__(self, name: str, contract: Contract, bar_type: Any, closing: ClosingBar) -> None:
+        self.name, self.contract, self.bar_type, self.closing = name, contract, bar_type, closing
         self.task: asyncio.Task[None] | None = None
         self.silent = 0
 
 
 class BarPublisher:
-    """All kline topics of a client."""
+    """All kline topics of a client; `form` is None where bars come by request only."""
 
     def __init__(
         self,
-        rest: BingxRest,
-        settings: DataSettings,
+        source: MarketSource,
+        settings: FeedSettings,
         publish: Callable[[Closed], None],
         on_stale: Callable[[str], Awaitable[None]],
+        form: FrameForm | None = None,
     ) -> None:
-        self._rest, self._settings, self._publish, self._on_stale = rest, settings, publish, on_stale
+        self._source, self._settings, self._publish, self._on_stale = source, settings, publish, on_stale
+        self._form = form
         self._topics: dict[str, _Topic] = {}
         self.published = 0
         self.from_stream = 0
         self.confirmed = 0
         self.backfilled = 0
-        self.unconfirmed = 0  # REST was down or behind: the stream's view was published
-        self.differing = 0  # REST and the stream's last view differed
+        self.unconfirmed = 0  # requests failed or were behind: the stream's view was published
+        self.differing = 0  # requests and the stream's last view differed
         self.closed_by_clock = 0
 
     def add(self, topic: str, contract: Contract, minutes: int, bar_type: Any) -> None:
         """Want the bars of a topic."""
-        if topic not in self._topics:
-            self._topics[topic] = _Topic(topic, contract, minutes, bar_type)
+        if topic in self._topics:
+            return
+        closing = ClosingBar(minutes, self._form)
+        if self._form is None:
+            closing.begin(self._source.clock.now_ms())
+        self._topics[topic] = _Topic(topic, contract, bar_type, closing)
 
     def remove(self, topic: str) -> None:
         """Want them no more."""
@@ -76,29 +79,29 @@ class BarPublisher:
         if gone is not None and gone.task is not None:
             gone.task.cancel()
 
-    def frame(self, topic: str, frame: Frame) -> None:
-        """Take a kline frame."""
+    def frame(self, topic: str, data: object) -> None:
+        """Take the rows of a kline frame."""
         held = self._topics.get(topic)
-        if held is not None and held.closing.frame(frame.get("data")):
+        if held is not None and held.closing.frame(data):
             held.silent = 0
             self._closed(held)
 
     def catch_up(self, topic: str) -> None:
         """The stream was down: fetch what closed meanwhile."""
         held = self._topics.get(topic)
-        if held is not None and held.closing.by_clock(self._rest.clock.now_ms(), self._grace_ms):
+        if held is not None and held.closing.by_clock(self._source.clock.now_ms(), self._grace_ms):
             self._closed(held)
 
     async def keep_time(self) -> None:
         """Close bars by the clock when no frame does."""
         while True:
             await self._settings.timebase.sleep(0.5)
-            now = self._rest.clock.now_ms()
+            now = self._source.clock.now_ms()
             for held in list(self._topics.values()):
                 frames = held.closing.frames
                 if held.closing.by_clock(now, self._grace_ms):
                     self.closed_by_clock += 1
-                    held.silent = held.silent + 1 if not frames else 0
+                    held.silent = held.silent + 1 if self._form is not None and not frames else 0
                     self._closed(held)
 
     @property
@@ -108,12 +111,12 @@ class BarPublisher:
     async def history(self, symbol: str, minutes: int, start_ms: int, end_ms: int) -> list[Kline]:
         """Return the closed bars that open in [start_ms, end_ms)."""
         step = minutes * MINUTE_MS
-        end_ms = min(end_ms, self._rest.clock.now_ms() // step * step)
+        end_ms = min(end_ms, self._source.clock.now_ms() // step * step)
         found: list[Kline] = []
         begin = start_ms
         while begin < end_ms:
-            until = min(begin + KLINES_PAGE * step, end_ms)
-            found += await kline_window(self._rest, symbol, minutes, begin, until)
+            until = min(begin + self._source.page * step, end_ms)
+            found += await self._source.bars(symbol, minutes, begin, until)
             begin = until
         return found
 
@@ -162,17 +165,18 @@ class BarPublisher:
         rows: list[Kline] = []
         for attempt in range(CONFIRM_ATTEMPTS):
             try:
-                # The forming bar after the last one shows that REST is as far as the stream.
-                asked = await kline_window(
-                    self._rest, held.contract.symbol, closing.minutes, first_ms, last_ms + 2 * step
+                # The forming bar after the last one shows that requests are as far as the stream.
+                asked = await self._source.bars(
+                    held.contract.symbol, closing.minutes, first_ms, last_ms + 2 * step
                 )
-            except BingxError:
+            except VenueError:
                 break
             rows = [row for row in asked if row.open_ms <= last_ms]
             newest = rows[-1] if rows and rows[-1].open_ms == last_ms else None
-            if newest is None and shown is None and ((asked and asked[-1].open_ms > last_ms) or attempt):
+            is_behind_us = bool(asked) and asked[-1].open_ms > last_ms
+            if newest is None and shown is None and (is_behind_us or attempt):
                 return rows
-            if newest is not None and (shown is None or newest.volume >= shown.volume):
+            if newest is not None and self._is_final(newest, shown, is_behind_us or bool(attempt)):
                 self.confirmed += 1
                 self.differing += shown is not None and newest != shown
                 return rows
@@ -185,6 +189,12 @@ class BarPublisher:
         if rows and rows[-1].open_ms == last_ms:
             known.setdefault(last_ms, rows[-1])
         return [known[ms] for ms in sorted(known)]
+
+    def _is_final(self, newest: Kline, shown: Kline | None, is_over: bool) -> bool:
+        """Whether a bar that a request shows will not change any more."""
+        if shown is not None:
+            return newest.volume >= shown.volume
+        return is_over or self._form is not None
 
     def _hand_on(self, held: _Topic, row: Kline) -> None:
         if row.open_ms <= held.closing.published_ms:

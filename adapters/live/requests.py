@@ -13,14 +13,13 @@ from nautilus_trader.live import (
 )
 from nautilus_trader.model import Venue
 
-from adapters.bingx import engine_data as engine
-from adapters.bingx.bar_publisher import BarPublisher
-from adapters.bingx.bar_types import minutes_of
-from adapters.bingx.constants import MINUTE_MS, VENUE
-from adapters.bingx.history import settled_rates
-from adapters.bingx.market_rows import Contract, trades
-from adapters.bingx.providers import BingxInstrumentProvider
-from adapters.bingx.rest import TRADES, BingxRest
+from adapters.live import engine_rows as engine
+from adapters.live.bar_publisher import BarPublisher
+from adapters.live.bar_types import minutes_of
+from adapters.live.providers import VenueInstrumentProvider
+from adapters.live.rows import Contract
+from adapters.live.source import MarketSource
+from adapters.live.timebase import MINUTE_MS
 
 MS = 1_000_000
 DEFAULT_BARS = 500
@@ -31,11 +30,13 @@ DEFAULT_FUNDING_MS = 30 * 86_400_000
 class Client(Protocol):
     """What the requests need of the data client."""
 
-    rest: BingxRest
-    provider: BingxInstrumentProvider
+    source: MarketSource
+    provider: VenueInstrumentProvider
     bars: BarPublisher
     client_id: Any
     clock: Any
+    place: str
+    """Name of the venue."""
 
     def contract(self, instrument: str) -> Contract:
         """Return the contract of an instrument id."""
@@ -61,7 +62,7 @@ class HistoryRequests:
 
     def _bounds(self, request: Any, default_ms: int) -> tuple[int, int]:
         """Return [start, end) in ms; a bar is known at its close, so bounds are of close times."""
-        end_ms = (request.end_ns // MS) if request.end_ns else self._client.rest.clock.now_ms()
+        end_ms = (request.end_ns // MS) if request.end_ns else self._client.source.clock.now_ms()
         start_ms = (request.start_ns // MS) if request.start_ns else end_ms - default_ms
         return start_ms, end_ms
 
@@ -83,9 +84,7 @@ class HistoryRequests:
         client = self._client
         contract = client.contract(str(request.instrument_id))
         limit = min(request.limit or TRADES_LIMIT, TRADES_LIMIT)
-        rows = trades(
-            await client.rest.call(TRADES, {"symbol": contract.symbol, "limit": limit}), contract.symbol
-        )
+        rows = await client.source.recent_trades(contract.symbol, limit)
         now = client.clock.timestamp_ns()
         data = [engine.trade(row, contract, now) for row in rows]
         client.respond(TradesResponse(client.client_id, request.instrument_id, data, *self._tail(request)))
@@ -95,9 +94,9 @@ class HistoryRequests:
         client = self._client
         contract = client.contract(str(request.instrument_id))
         start_ms, end_ms = self._bounds(request, DEFAULT_FUNDING_MS)
-        rows = await settled_rates(client.rest, contract.symbol, start_ms, end_ms + 1)
+        rows = await client.source.settled_funding(contract.symbol, start_ms, end_ms + 1)
         now = client.clock.timestamp_ns()
-        data = [engine.settled_funding(row, now) for row in rows]
+        data = [engine.settled_funding(row, contract, now) for row in rows]
         client.respond(
             FundingRatesResponse(client.client_id, request.instrument_id, data, *self._tail(request))
         )
@@ -107,7 +106,7 @@ class HistoryRequests:
         client = self._client
         client.respond(
             InstrumentsResponse(
-                client.client_id, Venue(VENUE), client.provider.list_all(), *self._tail(request)
+                client.client_id, Venue(client.place), client.provider.list_all(), *self._tail(request)
             )
         )
 

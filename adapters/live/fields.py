@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from adapters.bingx.errors import MalformedAnswer
+from adapters.live.errors import MalformedAnswer
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,24}(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,2})?")
 is_plain = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,24})?").fullmatch
@@ -28,7 +28,7 @@ Row = Mapping[str, Any]
 
 def malformed(where: str, found: object, expected: str) -> MalformedAnswer:
     """Return the error of a field that is not what it must be."""
-    return MalformedAnswer(f"BingX sent a malformed {where}", found=_short(found), expected=expected)
+    return MalformedAnswer(f"the venue sent a malformed {where}", found=_short(found), expected=expected)
 
 
 def _short(value: object) -> str:
@@ -101,7 +101,7 @@ def positive(row: Row, key: str, where: str) -> Decimal:
 
 
 def number_or_none(row: Row, key: str, where: str) -> Decimal | None:
-    """Return a number that may be absent: no key, null or an empty text, as BingX leaves prices out."""
+    """Return a number that may be absent: no key, null or an empty text, as venues leave prices out."""
     value = row.get(key)
     return None if value is None or value == "" else as_number(value, f"{where}.{key}")
 

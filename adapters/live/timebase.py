@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from typing import Final, Protocol
+
+MINUTE_MS: Final = 60_000
 
 
 class Timebase(Protocol):

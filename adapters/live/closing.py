@@ -1,17 +1,31 @@
-"""When a bar of the stream is closed: pure bookkeeping of one kline topic.
+"""When a bar is closed: pure bookkeeping of the bars of one instrument.
 
-BingX marks no bar as closed.  A bar is closed when a frame of a later one comes, or when its end and a grace
-period have passed on the venue's clock.  Guarantees: a forming bar is never wanted; times only go forward;
-frames of a bar that is over change nothing.
+Venues mark no bar as closed, or not reliably.  A bar is closed when a frame of a later one comes, or when its
+end and a grace period have passed on the venue's clock; without a stream of bars only the clock closes them.
+Guarantees: a forming bar is never wanted; times only go forward; frames of a bar that is over change nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-from adapters.bingx.constants import MINUTE_MS
-from adapters.bingx.errors import MalformedAnswer
-from adapters.bingx.market_rows import Kline, kline_frame
+from adapters.live.errors import MalformedAnswer
+from adapters.live.rows import Kline
+from adapters.live.timebase import MINUTE_MS
+
+
+class ReadBars(Protocol):
+    """Reads the rows of a frame."""
+
+    def __call__(self, data: object, *, minutes: int) -> list[Kline]:
+        """Return the bars in time order, the last one forming; raises `MalformedAnswer`."""
+
+
+class FrameForm(NamedTuple):
+    """How a venue's stream shows bars: how its rows are read, and which field holds the OPEN time in ms."""
+
+    read: ReadBars
+    time_key: str
 
 
 class ClosingBar:
@@ -27,6 +41,7 @@ class ClosingBar:
 
     __slots__ = (
         "_closed",
+        "_form",
         "_forming",
         "_step_ms",
         "forming_ms",
@@ -36,8 +51,9 @@ class ClosingBar:
         "wanted_ms",
     )
 
-    def __init__(self, minutes: int) -> None:
+    def __init__(self, minutes: int, form: FrameForm | None = None) -> None:
         self.minutes = minutes
+        self._form = form
         self._step_ms = minutes * MINUTE_MS
         self.forming_ms = 0
         self.wanted_ms = 0
@@ -54,17 +70,26 @@ class ClosingBar:
         MalformedAnswer
             A frame that begins a new bar is not one.
         """
+        form = self._form
+        if form is None:
+            raise TypeError("these bars have no stream")
         if type(data) is list and len(data) == 1:
             row = data[0]
             # The common case costs a comparison: another view of the forming bar, looked at when it closes.
-            if type(row) is dict and row.get("T") == self.forming_ms:
+            if type(row) is dict and row.get(form.time_key) == self.forming_ms:
                 self._forming = row
                 self.frames += 1
                 return False
         closed = False
-        for bar in kline_frame(data, minutes=self.minutes):
-            closed |= self._begin(bar.open_ms, _raw(data, bar))
+        for bar in form.read(data, minutes=self.minutes):
+            raw = next(row for row in data if int(row[form.time_key]) == bar.open_ms)
+            closed |= self._begin(bar.open_ms, raw)
         return closed
+
+    def begin(self, venue_ms: int) -> None:
+        """Take the bar that forms now as the first one: without a stream nothing else begins it."""
+        if not self.forming_ms:
+            self._begin(venue_ms // self._step_ms * self._step_ms, None)
 
     def _begin(self, open_ms: int, raw: Any) -> bool:
         if open_ms <= self.wanted_ms or open_ms < self.forming_ms:
@@ -99,10 +124,10 @@ class ClosingBar:
     def seen(self, open_ms: int) -> Kline | None:
         """Return a closed bar as the last frame showed it; None if there was none, or it was not a bar."""
         raw = self._closed.get(open_ms)
-        if raw is None:
+        if raw is None or self._form is None:
             return None
         try:
-            return kline_frame([raw], minutes=self.minutes)[0]
+            return self._form.read([raw], minutes=self.minutes)[0]
         except MalformedAnswer:
             return None
 
@@ -116,7 +141,3 @@ class ClosingBar:
     def first_missing_ms(self) -> int:
         """The oldest closed bar that was not handed on; above `wanted_ms` when there is none."""
         return self.published_ms + self._step_ms
-
-
-def _raw(data: list[Any], bar: Kline) -> Any:
-    return next(row for row in data if int(row["T"]) == bar.open_ms)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from adapters.bingx.config import DataSettings
-from adapters.bingx.errors import BingxError, MalformedAnswer
-from adapters.bingx.history import settled_rates
-from adapters.bingx.market_rows import Premium, premiums
-from adapters.bingx.rest import PREMIUM, BingxRest
+from adapters.live.errors import MalformedAnswer, VenueError
 from adapters.live.feed import InstantFeed
+from adapters.live.rows import Premium
+from adapters.live.source import FeedSettings, MarketSource
 from risk.vocabulary import Funding
 
 MS = 1_000_000
@@ -26,8 +24,8 @@ OnPremium = Callable[[Premium, int], None]
 class PricePoller:
     """Polls the premium index and, after each settlement, the funding history."""
 
-    def __init__(self, rest: BingxRest, settings: DataSettings, now_ns: Callable[[], int]) -> None:
-        self._rest, self._settings, self._now_ns = rest, settings, now_ns
+    def __init__(self, source: MarketSource, settings: FeedSettings) -> None:
+        self._source, self._settings = source, settings
         self._index: dict[str, OnPremium] = {}
         self._funding: dict[str, OnPremium] = {}
         self._desk: dict[str, tuple[str, InstantFeed]] = {}
@@ -63,7 +61,7 @@ class PricePoller:
             if self._index or self._funding or self._desk:
                 try:
                     await self._poll()
-                except BingxError:
+                except VenueError:
                     self.failures += 1
                     raise
                 await self._settlements()
@@ -72,13 +70,14 @@ class PricePoller:
             )
 
     async def _poll(self) -> None:
-        rows = premiums(await self._rest.call(PREMIUM))
-        now_ms = self._rest.clock.now_ms()
+        wanted = sorted(self._desk.keys() | self._index.keys() | self._funding.keys())
+        rows = await self._source.prices(wanted)
+        now_ms = self._source.clock.now_ms()
         self.polls += 1
-        missing = (self._desk.keys() | self._index.keys() | self._funding.keys()) - rows.keys()
+        missing = set(wanted) - rows.keys()
         if missing:
             raise MalformedAnswer(
-                "the premium index lacks instruments",
+                "mark price and funding of some instruments are not there",
                 found=", ".join(sorted(missing)[:5]),
                 expected="all of them",
             )
@@ -91,7 +90,8 @@ class PricePoller:
             if held is not None:
                 name, feed = held
                 feed.mark_price(name, now_ms * MS, float(row.mark_price))
-                feed.reference(name, now_ms * MS, float(row.index_price))
+                if row.index_price is not None:
+                    feed.reference(name, now_ms * MS, float(row.index_price))
                 self._note(symbol, row.next_funding_ms, now_ms)
 
     def _note(self, symbol: str, next_ms: int, now_ms: int) -> None:
@@ -101,9 +101,9 @@ class PricePoller:
         self._next[symbol] = next_ms
 
     async def _settlements(self) -> None:
-        now_ms = self._rest.clock.now_ms()
+        now_ms = self._source.clock.now_ms()
         for symbol, due_ms in list(self._due.items()):
-            rows = await settled_rates(self._rest, symbol, due_ms - HOUR_MS // 2, now_ms + 1)
+            rows = await self._source.settled_funding(symbol, due_ms - HOUR_MS // 2, now_ms + 1)
             name, feed = self._desk[symbol]
             fresh = [row for row in rows if row.ts_ms >= due_ms - 60_000]
             for row in fresh:

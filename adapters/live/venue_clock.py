@@ -1,12 +1,13 @@
-"""The offset between the venue's clock and ours, measured; signed requests carry the venue's time."""
+"""The venue's clock: the measured offset to ours, and that clock as the clock of a live feed."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from adapters.bingx.timebase import Timebase
+from adapters.live.timebase import Timebase
 
 SAMPLES = 5
+MS = 1_000_000
 
 
 class VenueClock:
@@ -35,3 +36,19 @@ class VenueClock:
             self.round_trip_ms, self.offset_ms = best
             self.measured += 1
         return self.offset_ms
+
+
+class VenueFeedClock:
+    """Venue time in nanoseconds; a feed on it closes its instants by the venue's minutes, not by ours."""
+
+    def __init__(self, clock: VenueClock, timebase: Timebase) -> None:
+        self._clock, self._timebase = clock, timebase
+
+    def now_ns(self) -> int:
+        """Return the venue's time."""
+        return self._clock.now_ms() * MS
+
+    async def sleep_until(self, ts_ns: int) -> None:
+        """Return when the venue's clock shows `ts_ns`."""
+        while (left_s := (ts_ns - self.now_ns()) / 1e9) > 0:
+            await self._timebase.sleep(min(left_s, 60.0))

@@ -1,7 +1,7 @@
-"""Rows of BingX as engine objects: instruments, bars, quotes, prints, books, prices, funding.
+"""Rows of a venue as engine objects: instruments, bars, quotes, prints, books, prices, funding.
 
 Guarantees: prices and quantities are exact (from decimals, on the contract's grid) or refused; bars are
-stamped at their close; the virtual asset is shown to the engine as USDT, in which contracts settle.
+stamped at their close.
 """
 
 from __future__ import annotations
@@ -31,18 +31,9 @@ from nautilus_trader.model import (
     TradeTick,
 )
 
-from adapters.bingx.constants import MINUTE_MS, VENUE
-from adapters.bingx.errors import MalformedAnswer
-from adapters.bingx.market_rows import (
-    MAX_PRECISION,
-    BestRow,
-    BookRow,
-    Contract,
-    FundingRow,
-    Kline,
-    Premium,
-    TradeRow,
-)
+from adapters.live.errors import MalformedAnswer
+from adapters.live.rows import MAX_PRECISION, BestRow, BookRow, Contract, FundingRow, Kline, Premium, TradeRow
+from adapters.live.timebase import MINUTE_MS
 
 MS = 1_000_000
 USDT = Currency.from_str("USDT")
@@ -50,19 +41,20 @@ DEPTH = 10
 
 
 @cache
-def instrument_id(symbol: str) -> InstrumentId:
-    """Return the engine's id of a venue symbol."""
-    return InstrumentId.from_str(f"{symbol}.{VENUE}")
+def instrument_id(name: str) -> InstrumentId:
+    """Return the engine's id of an instrument name."""
+    return InstrumentId.from_str(name)
 
 
 def instrument(contract: Contract, ts_ns: int) -> CryptoPerpetual:
-    """Return the engine's instrument of a contract: linear, settled in USDT."""
+    """Return the engine's instrument of a contract: linear, settled in its quote currency."""
+    currency = Currency.from_str(contract.currency)
     return CryptoPerpetual(
-        instrument_id(contract.symbol),
+        instrument_id(contract.name),
         Symbol(contract.symbol),
         Currency.from_str(contract.asset),
-        USDT,
-        USDT,
+        currency,
+        currency,
         False,
         contract.price_digits,
         contract.size_digits,
@@ -71,7 +63,7 @@ def instrument(contract: Contract, ts_ns: int) -> CryptoPerpetual:
         ts_ns,
         ts_ns,
         min_quantity=Quantity.from_str(f"{on_grid(contract.min_quantity, contract.size_digits, up=True):f}"),
-        min_notional=Money(float(contract.min_notional), USDT) if contract.min_notional else None,
+        min_notional=Money(float(contract.min_notional), currency) if contract.min_notional else None,
         margin_init=Decimal("0.01"),
         margin_maint=Decimal("0.005"),
     )
@@ -126,7 +118,7 @@ def bar(row: Kline, bar_type: BarType, contract: Contract, minutes: int, ts_init
 def quote(row: BestRow, contract: Contract, ts_init: int) -> QuoteTick:
     """Return the best bid and ask."""
     return QuoteTick(
-        instrument_id(row.symbol),
+        instrument_id(contract.name),
         price(row.bid, contract),
         price(row.ask, contract),
         Quantity.from_str(f"{on_grid(row.bid_size, contract.size_digits):f}"),
@@ -141,7 +133,7 @@ def depth(row: BookRow, contract: Contract, sequence: int, ts_init: int) -> Orde
     bids = _levels(row.bids, OrderSide.BUY, contract)
     asks = _levels(row.asks, OrderSide.SELL, contract)
     return OrderBookDepth(
-        instrument_id(row.symbol),
+        instrument_id(contract.name),
         bids,
         asks,
         [1] * len(bids),
@@ -170,7 +162,7 @@ def _levels(
 def trade(row: TradeRow, contract: Contract, ts_init: int) -> TradeTick:
     """Return a print."""
     return TradeTick(
-        instrument_id(row.symbol),
+        instrument_id(contract.name),
         price(row.price, contract),
         quantity(row.quantity, contract),
         AggressorSide.SELL if row.buyer_is_maker else AggressorSide.BUY,
@@ -180,16 +172,14 @@ def trade(row: TradeRow, contract: Contract, ts_init: int) -> TradeTick:
     )
 
 
-def mark_price(symbol: str, value: Decimal, contract: Contract, ts_ms: int, ts_init: int) -> MarkPriceUpdate:
+def mark_price(value: Decimal, contract: Contract, ts_ms: int, ts_init: int) -> MarkPriceUpdate:
     """Return a mark price."""
-    return MarkPriceUpdate(instrument_id(symbol), _rounded(value, contract), ts_ms * MS, ts_init)
+    return MarkPriceUpdate(instrument_id(contract.name), _rounded(value, contract), ts_ms * MS, ts_init)
 
 
-def index_price(row: Premium, contract: Contract, ts_ms: int, ts_init: int) -> IndexPriceUpdate:
+def index_price(value: Decimal, contract: Contract, ts_ms: int, ts_init: int) -> IndexPriceUpdate:
     """Return an index price."""
-    return IndexPriceUpdate(
-        instrument_id(row.symbol), _rounded(row.index_price, contract), ts_ms * MS, ts_init
-    )
+    return IndexPriceUpdate(instrument_id(contract.name), _rounded(value, contract), ts_ms * MS, ts_init)
 
 
 def _rounded(value: Decimal, contract: Contract) -> Price:
@@ -197,10 +187,10 @@ def _rounded(value: Decimal, contract: Contract) -> Price:
     return Price.from_str(f"{on_grid(value, contract.price_digits):f}")
 
 
-def forming_funding(row: Premium, ts_ms: int, ts_init: int) -> FundingRateUpdate:
+def forming_funding(row: Premium, contract: Contract, ts_ms: int, ts_init: int) -> FundingRateUpdate:
     """Return the rate that is forming, with the moment at which it will be settled."""
     return FundingRateUpdate(
-        instrument_id(row.symbol),
+        instrument_id(contract.name),
         row.funding_rate,
         ts_ms * MS,
         ts_init,
@@ -209,6 +199,6 @@ def forming_funding(row: Premium, ts_ms: int, ts_init: int) -> FundingRateUpdate
     )
 
 
-def settled_funding(row: FundingRow, ts_init: int) -> FundingRateUpdate:
+def settled_funding(row: FundingRow, contract: Contract, ts_init: int) -> FundingRateUpdate:
     """Return a rate that was settled."""
-    return FundingRateUpdate(instrument_id(row.symbol), row.rate, row.ts_ms * MS, ts_init)
+    return FundingRateUpdate(instrument_id(contract.name), row.rate, row.ts_ms * MS, ts_init)

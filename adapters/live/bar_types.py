@@ -1,12 +1,12 @@
-"""Bar types that the venue has, and closed bars as the desk's instants hold them."""
+"""Bar types that venues have, and closed bars as the desk's instants hold them."""
 
 from __future__ import annotations
 
 from nautilus_trader.model import BarType
 
-from adapters.bingx.constants import MINUTE_MS
-from adapters.bingx.errors import BingxError
-from adapters.bingx.market_rows import Kline
+from adapters.live.errors import VenueError
+from adapters.live.rows import Kline
+from adapters.live.timebase import MINUTE_MS
 from risk.vocabulary import Bar
 
 MS = 1_000_000
@@ -22,17 +22,17 @@ def minutes_of(bar_type: BarType) -> int:
 
     Raises
     ------
-    BingxError
+    VenueError
         The venue has no such bars; ours are of the last price and made by the venue (EXTERNAL).
     """
     text = str(bar_type)
     parts = text.rsplit("-", 4)
     minutes = _BY_SPEC.get(f"{parts[-4]}-{parts[-3]}") if len(parts) == 5 else None
     if minutes is None or parts[-2:] != ["LAST", "EXTERNAL"]:
-        raise BingxError(
-            f"BingX has no bars of type {text}",
+        raise VenueError(
+            f"there are no bars of type {text} here",
             found=text,
-            expected="SYMBOL-USDT.BINGX-1-MINUTE-LAST-EXTERNAL, or 3, 5, 15, 30 minutes, 1 or 4 hours, 1 day",
+            expected="INSTRUMENT-1-MINUTE-LAST-EXTERNAL, or 3, 5, 15, 30 minutes, 1 or 4 hours, 1 day",
         )
     return minutes
 
