@@ -32,6 +32,8 @@ _FIXTURE_MARKERS = {
     "chromium_program": "chromium",
 }
 
+_LONG_MARKERS = ("soak", "day_long", "bench", "network", "key")
+
 
 def required() -> frozenset[str]:
     """Return the marker names whose tests may not skip."""
@@ -40,8 +42,10 @@ def required() -> frozenset[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give a test the marker of the fixture it uses."""
+    """Give a test the marker of the fixture it uses, and long runs all the time they need."""
     for item in items:
+        if any(item.get_closest_marker(name) for name in _LONG_MARKERS):
+            item.add_marker(pytest.mark.timeout(0))
         for fixture, marker in _FIXTURE_MARKERS.items():
             if fixture in getattr(item, "fixturenames", ()) and not item.get_closest_marker(marker):
                 item.add_marker(marker)
