@@ -83,12 +83,12 @@ class TelemetryExporter:
         """Begin to write."""
         self._thread.start()
 
-    def event(self, ts_event: int, kind: str, subject: str, detail: str) -> None:
-        """Take one event; never waits."""
+    def event(self, ts_event: int, kind: str, subject: str, detail: str, wall: float | None = None) -> None:
+        """Take one event, of now or of the wall time `wall` (seconds); never waits."""
         if len(self._events) >= self._max_waiting:
             self.dropped += 1
             return
-        self._events.append(_Event(time.time(), ts_event, kind, subject, detail))
+        self._events.append(_Event(wall or time.time(), ts_event, kind, subject, detail))
 
     def stop(self) -> None:
         """Write what waits and a last sample, and end."""
@@ -110,12 +110,13 @@ class TelemetryExporter:
             if self.path.exists() and self.path.stat().st_size >= self._max_bytes:
                 self.path.replace(self.path.with_name(OLDER))
             fresh = not self.path.exists()
+            sample = self._sample() if with_sample else None  # first: it may bring events
             with self.path.open("a", newline="", encoding="utf-8") as file:
                 if fresh:
                     csv.writer(file).writerow(COLUMNS)
                 self._write_events(file)
-                if with_sample:
-                    self._write_sample(file)
+                if sample is not None:
+                    self._write_sample(file, *sample)
             self.failed = ""
         except OSError as error:
             self.failed = f"{self.path.name} cannot be written: {error.strerror or error}"
@@ -133,11 +134,10 @@ class TelemetryExporter:
             lost, self._told_dropped = self.dropped - self._told_dropped, self.dropped
             writer.writerow((f"{time.time():.3f}", "", "event", "dropped", "", lost, "events came too fast"))
 
-    def _write_sample(self, file: IO[str]) -> None:
+    def _write_sample(self, file: IO[str], ts: int, figures: Iterable[Sample]) -> None:
         writer = csv.writer(file)
         now = time.monotonic()
         passed, self._sampled = now - self._sampled, now
-        ts, figures = self._sample()
         wall = f"{time.time():.3f}"
         for figure in figures:
             key = (figure.name, figure.subject)

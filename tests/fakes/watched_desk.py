@@ -86,6 +86,10 @@ class WatchedDesk:
 
         return run
 
+    def hear(self, message: object) -> None:
+        """Say a message; the telemetry works it off when someone looks."""
+        self.telemetry.tape.hear(message)
+
     def sleep(self, seconds: float) -> None:
         """Let the clock by hand run."""
         assert self.wall is not None
@@ -100,9 +104,9 @@ class WatchedDesk:
             if name not in late
         )
         instant = Instant(self.ts, {1: bars}, late=late)
-        self.telemetry.on_instant_begins(instant)
+        self.telemetry.tape.mark(instant)
         self.risk_desk.on_instant(instant)
-        self.telemetry.on_instant(instant)
+        self.hear(instant)
 
     def pulse(self) -> None:
         self.telemetry.on_pulse(None)
@@ -116,14 +120,14 @@ class WatchedDesk:
     def answer(self, reason: RefusalReason | None) -> Decision:
         """A signal of breakout_4h and its answer: approved, or refused with a reason."""
         signal = messages.signal(self.ts)
-        self.telemetry.on_signal(signal)
+        self.hear(signal)
         decision: Decision
         if reason is None:
             decision = messages.approved(self.ts)
-            self.telemetry.on_plan(decision.ticket.plan)
+            self.hear(decision.ticket.plan)
         else:
             decision = Refused(self.ts, signal, reason, "as the scenario says")
-        self.telemetry.on_decision(decision)
+        self.hear(decision)
         return decision
 
     def order(self, action: str, role: str = "entry", reason: str = "") -> None:
@@ -132,7 +136,7 @@ class WatchedDesk:
             self.ts, messages.trace(self.ts), "breakout_4h", self.instruments[0], f"o{self.ts}", role, action,
             LONG, 0.02, 0.0, "market", reason=reason,
         )  # fmt: skip
-        self.telemetry.on_order(event)
+        self.hear(event)
 
     def fill(self, role: Role = Role.ENTRY, quantity: float = 0.02, price: float = 20_000.0) -> None:
         """A fill of breakout_4h on the first instrument."""
@@ -142,9 +146,9 @@ class WatchedDesk:
             role, side, quantity, price, 0.2, 0.1, maker=False,
         )  # fmt: skip
         trade = self.risk_desk.on_fill(fill)
-        self.telemetry.on_fill(fill)
+        self.hear(fill)
         if trade is not None:
-            self.telemetry.on_trade(trade)
+            self.hear(trade)
 
     def protect(self, stop: float) -> None:
         """Set (or with 0 lose) the stop of the open position."""
@@ -159,15 +163,16 @@ class WatchedDesk:
         try:
             _, slow = self.tools.call(capability, context)
         except ToolFailure as failure:
-            self.telemetry.on_call(failure.args[1])
+            self.hear(failure.args[1])
         else:
             if slow is not None:
-                self.telemetry.on_call(slow)
+                self.hear(slow)
 
     def desk_state(self, mode: DeskMode, reason: RefusalReason | None = None, detail: str = "") -> None:
         """A change of the desk's state."""
-        self.telemetry.on_desk_state(DeskState(self.ts, mode, reason, detail))
+        self.hear(DeskState(self.ts, mode, reason, detail))
 
     def state_of(self, node: str) -> str:
         """The state that /graph shows."""
-        return next(n["state"] for n in self.telemetry.graph.to_json()["nodes"] if n["id"] == node)
+        self.telemetry.catch_up()
+        return self.telemetry.graph.state(node)[0]

@@ -69,6 +69,7 @@ class LiveBoard:
     def _before(self) -> None:
         """Bring up to date what nobody bumps: states, edges, the process, the disk."""
         telemetry = self._telemetry
+        telemetry.catch_up()
         telemetry.pulse.judge_silence()
         store, graph = telemetry.store, telemetry.graph
         states = store["crupto_agent_state"]
@@ -100,6 +101,7 @@ class LiveBoard:
 
     def decisions(self, query: DecisionQuery) -> dict[str, Any]:
         """Return decisions, newest first: from memory, and from the journal what is older."""
+        self._telemetry.catch_up()
         found = [
             decision_json(decision)
             for decision in reversed(list(self._telemetry.decisions))
@@ -117,6 +119,7 @@ class LiveBoard:
 
     def health(self) -> Health:
         """Return whether the desk's thread answers, and whether it decides."""
+        self._telemetry.catch_up()
         pulse, wall = self._telemetry.pulse, self._telemetry.now()
         if pulse.ended:
             return Health(True, False, f"the run has ended: {pulse.ended}")
@@ -142,11 +145,13 @@ class LiveBoard:
         return answer
 
     def _graph(self) -> dict[str, Any]:
+        self._telemetry.catch_up()
         self._telemetry.pulse.judge_silence()
         return {"run_id": self._facts["run_id"], **self._telemetry.graph.to_json()}
 
     def _run(self) -> dict[str, Any]:
         telemetry, limits = self._telemetry, self._settings
+        telemetry.catch_up()
         view, state = telemetry.pulse.view, telemetry.desk_state
         safe = telemetry.safe_mode
         return {
@@ -228,6 +233,7 @@ class LiveBoard:
 
     def sample(self) -> tuple[int, Iterable[Sample]]:
         """Return desk time and the figures of `telemetry.csv`."""
+        self._telemetry.catch_up()
         store, view = self._telemetry.store, self._telemetry.pulse.view
         figures = [Sample(name, "", sum(list(store[name].values()))) for name in _SUMMED]
         refused: Counter[str] = Counter()

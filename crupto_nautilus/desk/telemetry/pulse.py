@@ -73,16 +73,18 @@ class Pulse:
         self.instant_wall = 0.0
 
     def heard(self, instant: Instant, wall: float) -> None:
-        """Note an instant."""
+        """Note the newest instant."""
         self._desk_ts, self.instant_wall = instant.ts_event, wall
         if instant.late or self._late:
             self._late = instant.late
-            late = self._store["crupto_feed_late_total"]
-            for name in instant.late:
-                late[name,] += 1.0
-            state = WARNING if instant.late else "ok"
+            state = WARNING if instant.late else OK
             text = f"no bar in the last instant: {', '.join(instant.late)}"
             self._graph.report(names.FEED, "late", state, text)
+
+    def late(self, instruments: tuple[str, ...]) -> None:
+        """Count the instruments whose bar was missing in an instant."""
+        for name in instruments:
+            self._store["crupto_feed_late_total"][name,] += 1.0
 
     def expected(self, slippage_bps: float) -> None:
         """Note what an approved entry expects to lose to slippage."""

@@ -55,7 +55,10 @@ class DashboardService:
         )
         for strategy in desk.strategies:
             telemetry.know_class(type(strategy).__name__, strategy.spec.name)
-        minutes = min(context.plan.base_minutes.values())
+        base_minutes = context.plan.base_minutes
+        minutes = min(base_minutes.values())
+        if minutes != max(base_minutes.values()):
+            telemetry.base_minutes = base_minutes
         telemetry.pulse.interval_s = 60.0 * minutes / options.speed if options.speed > 0.0 else 0.0
         telemetry.pulse.journal = context.journal
         telemetry.read_state = lambda: desk.brain.desk_state
@@ -109,6 +112,7 @@ class DashboardService:
     def stop(self, reason: str) -> None:
         """Show the end, write what waits, close the server."""
         if self.telemetry is not None:
+            self.telemetry.catch_up()
             self.telemetry.pulse.end(reason)
         if self._csv is not None:
             self._csv.stop()

@@ -33,16 +33,16 @@ _EDGE_USE = "all => all.map(e => [e.dataset.edge, e.dataset.active])"
 
 
 def regime(desk: WatchedDesk, label: RegimeLabel) -> None:
-    desk.telemetry.on_regime(Regime(desk.ts, desk.instruments[0], label, label))
+    desk.hear(Regime(desk.ts, desk.instruments[0], label, label))
 
 
 def mandate(desk: WatchedDesk) -> None:
     rows = tuple(MandateRow(name, True, (1, -1)) for name in STRATEGIES)
-    desk.telemetry.on_mandate(Mandate(desk.ts, desk.instruments[0], RegimeLabel.TREND_UP, rows))
+    desk.hear(Mandate(desk.ts, desk.instruments[0], RegimeLabel.TREND_UP, rows))
 
 
 def handler_error(desk: WatchedDesk, where: str) -> None:
-    desk.telemetry.on_alarm(Alarm(desk.ts, HANDLER_ERROR, where, "ValueError: as the scenario says"))
+    desk.hear(Alarm(desk.ts, HANDLER_ERROR, where, "ValueError: as the scenario says"))
 
 
 def use_all(desk: WatchedDesk) -> None:
@@ -81,7 +81,7 @@ def warn_all(desk: WatchedDesk) -> None:
     desk.answer(RefusalReason.PORTFOLIO_CAP)
     desk.answer(RefusalReason.ILLIQUID)
     desk.order("rejected", reason="post only would take")
-    desk.telemetry.on_alarm(Alarm(desk.ts, "drift", "books", "a sample"))
+    desk.hear(Alarm(desk.ts, "drift", "books", "a sample"))
     desk.slow.update(tool.capability for tool in TOOLS)
     for tool in TOOLS:
         desk.call(tool.capability)

@@ -31,6 +31,7 @@ def desk(tmp_path: Path) -> WatchedDesk:
 
 
 def value(desk: WatchedDesk, name: str, *labels: str) -> float:
+    desk.telemetry.catch_up()
     return desk.telemetry.store[name][labels]
 
 
@@ -100,7 +101,7 @@ def test_a_strategy_is_active_where_any_regime_allows_it(desk: WatchedDesk) -> N
             MandateRow(STRATEGIES[0], allowed, (1,), None if allowed else RefusalReason.REGIME_OFF),
             MandateRow(STRATEGIES[1], False, (), RefusalReason.REGIME_OFF),
         )
-        desk.telemetry.on_mandate(Mandate(desk.ts, instrument, RegimeLabel.TREND_UP, rows))
+        desk.hear(Mandate(desk.ts, instrument, RegimeLabel.TREND_UP, rows))
 
     say(desk.instruments[0], True)
     say(desk.instruments[1], False)
@@ -115,9 +116,9 @@ def test_a_strategy_is_active_where_any_regime_allows_it(desk: WatchedDesk) -> N
 
 def test_safe_mode_warns_at_risk_until_it_is_left(desk: WatchedDesk) -> None:
     desk.telemetry.graph.use("risk", "monitor")
-    desk.telemetry.on_safe_mode(SafeMode(desk.ts, True, 0.81, ("A", "B"), 0.9))
+    desk.hear(SafeMode(desk.ts, True, 0.81, ("A", "B"), 0.9))
     assert (value(desk, "crupto_safe_mode"), desk.state_of("risk")) == (1.0, "warning")
-    desk.telemetry.on_safe_mode(SafeMode(desk.ts, False, 0.3, None, 1.5))
+    desk.hear(SafeMode(desk.ts, False, 0.3, None, 1.5))
     assert (value(desk, "crupto_safe_mode"), desk.state_of("risk")) == (0.0, "ok")
 
 
@@ -141,8 +142,8 @@ def test_latencies_of_tools_are_those_of_the_toolbox(desk: WatchedDesk) -> None:
 
 def test_a_broken_telemetry_never_reaches_the_desk_and_shows_itself(desk: WatchedDesk) -> None:
     broken: Any = object()
-    desk.telemetry.on_fill(broken)
-    desk.telemetry.on_decision(broken)
+    desk.hear(broken)
+    desk.hear(broken)
     assert value(desk, "crupto_telemetry_errors_total") == 2.0
     assert desk.state_of("monitor") == "error"
 
@@ -189,7 +190,7 @@ def test_older_decisions_come_from_the_journal(desk: WatchedDesk) -> None:
 
 
 def test_an_alarm_of_an_unknown_kind_is_counted_as_other_and_shown(desk: WatchedDesk) -> None:
-    desk.telemetry.on_alarm(Alarm(desk.ts, "drift", "books", "0.1 USDT"))
+    desk.hear(Alarm(desk.ts, "drift", "books", "0.1 USDT"))
     assert value(desk, "crupto_alarms_total", "other") == 1.0
     assert desk.board.run()["alarms"][0]["kind"] == "drift"
 
