@@ -11,6 +11,8 @@ PYTEST_ARGS ?=
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # Heavy extras that only some tests need: EXTRAS="--extra ray" (set in CI).
 EXTRAS ?=
+# Compiled modules are kept: a process of the desk starts in a third of the time, and tests start many.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON_PATHS := crupto_nautilus actors strategies risk adapters catalog research dashboards tests
 
 .PHONY: help sync demo test lint check coverage bench calibrate soak soak-24h paper paper-vst live format
