@@ -43,6 +43,9 @@ def fill(path: Path, run_id: str, rows: int, start_ns: int) -> None:
     for table, words in (("strategy", STRATEGIES), ("reason", ("", *(r.value for r in RefusalReason)))):
         connection.execute(f"CREATE TEMP TABLE {table}_of (k INTEGER PRIMARY KEY, word TEXT)")
         connection.executemany(f"INSERT INTO {table}_of VALUES (?, ?)", enumerate(words))
+    values = {
+        "rows": rows, "run_id": run_id, "start": start_ns, "step": STEP_NS, "reasons": 1 + len(RefusalReason)
+    }  # fmt: skip
     connection.execute(
         "INSERT INTO decisions (run_id, ts_event, trace_id, strategy, instrument, side, approved, reason,"
         " detail, entry_style, children, clamps)"
@@ -50,14 +53,9 @@ def fill(path: Path, run_id: str, rows: int, start_ns: int) -> None:
         " SELECT :run_id, :start + n * :step, s.word || '/COIN' || n % 20 || '/' || (:start + n * :step),"
         " s.word, 'COIN' || n % 20 || 'USDT-PERP.BINANCE', 1, r.word = '', r.word, 'numbers behind it',"
         " 'market', '[]', ''"
-        " FROM number CROSS JOIN strategy_of s ON s.k = n % 4 CROSS JOIN reason_of r ON r.k = n * 7 % :reasons",
-        {
-            "rows": rows,
-            "run_id": run_id,
-            "start": start_ns,
-            "step": STEP_NS,
-            "reasons": 1 + len(RefusalReason),
-        },
+        " FROM number CROSS JOIN strategy_of s ON s.k = n % 4"
+        " CROSS JOIN reason_of r ON r.k = n * 7 % :reasons",
+        values,
     )
     for _, sql in indexes:
         connection.execute(sql)
