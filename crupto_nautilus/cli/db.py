@@ -173,7 +173,7 @@ def prune(
     While a run goes on the space is not given back: that would lock the database.
     """
     from crupto_nautilus.journal import maintenance
-    from crupto_nautilus.journal.journal import Journal
+    from crupto_nautilus.journal.journal import PRUNED, Journal
     from crupto_nautilus.journal.run_archive import FOLDER
 
     now = time.time_ns()
@@ -182,7 +182,9 @@ def prune(
         copies = []
         if not dry_run and not without_archive:
             target = runs_dir / FOLDER / "pruned"
-            copies = [maintenance.archive(journal, run, target) for run in plan.run_ids]
+            # a run whose removal was cut off has its copy already
+            whole = {run.run_id for run in journal.runs() if run.exit_reason != PRUNED}
+            copies = [maintenance.archive(journal, run, target) for run in plan.run_ids if run in whole]
         runs_open = any(run.end_ns is None for run in journal.runs())
         pruned = plan
         if not dry_run:

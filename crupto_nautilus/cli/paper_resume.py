@@ -39,7 +39,7 @@ def going_on(
         There is no such run, or it has ended.
     """
     from crupto_nautilus.desk.options import PaperOptions
-    from crupto_nautilus.desk.resume import COMPLETED, find_run, may_go_on, resumed_options
+    from crupto_nautilus.desk.resume import OVER, find_run, may_go_on, resumed_options
     from crupto_nautilus.journal.database import default_url
 
     if resume is not None and Path(resume).parent != Path():
@@ -57,10 +57,10 @@ def going_on(
             expected="a paper run that was killed or interrupted",
             remedy="crupto runs; --out names the folder of the runs",
         )
-    if record.exit_reason == COMPLETED:
+    if record.exit_reason in OVER:
         raise UsageError(
-            f"run {name} has ended", found="completed", expected="a run that was killed or interrupted",
-            remedy="start a new run",
+            f"run {name} has ended", found=record.exit_reason,
+            expected="a run that was killed or interrupted", remedy="start a new run",
         )  # fmt: skip
     base = PaperOptions(catalog=out, config=config, out=out, run_id=name, journal_url=url, **session)
     return resumed_options(record, base)

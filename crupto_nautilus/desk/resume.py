@@ -18,9 +18,10 @@ from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.plan import Prepared
 from crupto_nautilus.errors import SafetyRefusal, UsageError
 from crupto_nautilus.journal.database import journal_url
-from crupto_nautilus.journal.journal import Checkpoint, Journal, RunRecord
+from crupto_nautilus.journal.journal import PRUNED, Checkpoint, Journal, RunRecord
 
 COMPLETED: Final = "completed"
+OVER: Final = (COMPLETED, PRUNED)  # how a run ended that cannot go on
 _KEPT: Final = (
     "symbols", "start_ns", "end_ns", "equity", "strategies", "costs", "base_minutes", "unlock_after_hours",
     "feed", "execution", "speed",
@@ -61,7 +62,7 @@ def find_run(url: str, run_id: str) -> RunRecord | None:
 def may_go_on(url: str | None, run_id: str) -> bool:
     """Return whether a run of that name was killed or interrupted, so that its name means to resume it."""
     run = None if url is None else find_run(url, run_id)
-    return run is not None and run.mode != "backtest" and run.exit_reason != COMPLETED
+    return run is not None and run.mode != "backtest" and run.exit_reason not in OVER
 
 
 def resumed_options(record: RunRecord, options: PaperOptions) -> PaperOptions:

@@ -96,7 +96,7 @@ def open_engine(url: str, busy_timeout_s: float) -> Engine:
 def _set_up_sqlite(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
     # Python's own transaction handling begins too late for a consistent read and never with the write lock.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-32000"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

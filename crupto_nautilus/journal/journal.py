@@ -33,6 +33,9 @@ from crupto_nautilus.journal.positions import keep_positions
 from crupto_nautilus.journal.rows import columns_of, json_text, rows_of, scalar
 from crupto_nautilus.journal.schema import HISTORY, METADATA, RUNS, STATE
 
+PRUNED = "pruned"
+"""The `exit_reason` of a run whose removal has begun: its rows are no longer complete."""
+
 _TEXTS = ("mode", "command", "config_hash", "governance_hash", "data_fingerprint", "git_revision")
 
 

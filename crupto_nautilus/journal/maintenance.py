@@ -1,7 +1,8 @@
 """Keep a journal small: what it holds, which runs may go, and a copy of a run in Parquet before it does.
 
-A run that has not ended is never removed.  Nothing is removed half: a run goes with all its rows in one
-transaction.
+A run that has not ended is never removed.  A run that goes is marked first (it can no longer be resumed),
+its rows follow in batches beside whatever run goes on, its entry in `runs` is the last: a removal that was
+cut off is finished by the next one.
 """
 
 from __future__ import annotations
@@ -13,23 +14,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from sqlalchemy import BigInteger, Boolean, Connection, Double, Table, Text, delete, func, select, text
+from sqlalchemy import Connection, Table, delete, func, select, text, update
 
-from crupto_nautilus.errors import EnvironmentProblem, UsageError
-from crupto_nautilus.journal.journal import Journal, RunRecord
+from crupto_nautilus.errors import CheckFailed, EnvironmentProblem, UsageError
+from crupto_nautilus.journal.journal import PRUNED, Journal, RunRecord
+from crupto_nautilus.journal.parquet import write_rows
+from crupto_nautilus.journal.removal import Batches
 from crupto_nautilus.journal.schema import HISTORY, POSITIONS, RUNS, STATE
 from risk.vocabulary import DAY_NS
 
 _OF_A_RUN: tuple[Table, ...] = (*HISTORY, POSITIONS, STATE)
-_ARROW: dict[type, pa.DataType] = {
-    BigInteger: pa.int64(),
-    Boolean: pa.bool_(),
-    Double: pa.float64(),
-    Text: pa.string(),
-}
-_CHUNK = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +106,7 @@ def prune(
     older = journal.runs()[keep_runs:]
     gone = tuple(run.run_id for run in older if (ended := wall_end_ns(run)) is not None and ended < oldest_ns)
     kept_open = tuple(run.run_id for run in older if run.end_ns is None)
-    rows = 0
-    with journal.writing() as connection:
-        for run_id in gone:
-            for table in _OF_A_RUN:
-                if dry_run:
-                    rows += _count(connection, table, run_id)
-                else:
-                    rows += connection.execute(delete(table).where(table.c.run_id == run_id)).rowcount
-            if not dry_run:
-                connection.execute(delete(RUNS).where(RUNS.c.run_id == run_id))
+    rows = sum((_rows_of if dry_run else _remove)(journal, run_id) for run_id in gone)
     if gone and not dry_run and compact:
         journal.compact()
     return Pruned(gone, rows, kept_open)
@@ -171,11 +156,6 @@ def archive(journal: Journal, run_id: str, folder: Path) -> Path:
     return target
 
 
-def arrow_schema(table: Table) -> pa.Schema:
-    """Return the Parquet schema of a journal table."""
-    return pa.schema([pa.field(column.name, _ARROW[type(column.type)]) for column in table.columns])
-
-
 def _count(connection: Connection, table: Table, run_id: str | None = None) -> int:
     query = select(func.count()).select_from(table)
     if run_id is not None:
@@ -183,11 +163,32 @@ def _count(connection: Connection, table: Table, run_id: str | None = None) -> i
     return int(connection.execute(query).scalar_one())
 
 
+def _rows_of(journal: Journal, run_id: str) -> int:
+    with journal.reading() as connection:
+        return sum(_count(connection, table, run_id) for table in _OF_A_RUN)
+
+
+def _remove(journal: Journal, run_id: str) -> int:
+    """Remove a run: the mark, its rows in batches, its entry."""
+    with journal.writing() as connection:
+        connection.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(exit_reason=PRUNED))
+    rows = sum(Batches(journal, table, table.c.run_id == run_id, lambda: False).remove() for table in HISTORY)
+    with journal.writing() as connection:
+        for table in (POSITIONS, STATE):
+            rows += connection.execute(delete(table).where(table.c.run_id == run_id)).rowcount
+        connection.execute(delete(RUNS).where(RUNS.c.run_id == run_id))
+    return rows
+
+
 def _export(journal: Journal, table: Table, run_id: str, path: Path) -> None:
-    schema = arrow_schema(table)
     order = table.c.id if "id" in table.c else table.c.run_id
     query = select(table).where(table.c.run_id == run_id).order_by(order)
-    with journal.reading() as connection, pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        result = connection.execution_options(yield_per=_CHUNK).execute(query)
-        for chunk in result.mappings().partitions():
-            writer.write_table(pa.Table.from_pylist([dict(row) for row in chunk], schema))
+    with journal.reading() as connection:
+        held = _count(connection, table, run_id)
+        written = write_rows(connection, query, table, path)
+    if written.rows != held:
+        raise CheckFailed(
+            f"the copy of {table.name} of run {run_id} is not complete",
+            found=f"{written.rows} rows in {path.name}",
+            expected=f"{held}, as in the journal",
+        )

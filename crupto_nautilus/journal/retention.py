@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,18 +22,16 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Table, delete, func, select
+from sqlalchemy import Table, func, select
 
 from crupto_nautilus.errors import CheckFailed, EnvironmentProblem
 from crupto_nautilus.journal.journal import Journal, RunRecord
-from crupto_nautilus.journal.maintenance import arrow_schema, wall_end_ns
+from crupto_nautilus.journal.maintenance import wall_end_ns
+from crupto_nautilus.journal.parquet import Written, write_rows
+from crupto_nautilus.journal.removal import Batches
 from crupto_nautilus.journal.schema import HISTORY
 from risk.vocabulary import DAY_NS
 
-CHUNK_ROWS = 20_000
-BATCH_ROWS = 2_000  # removed in one transaction
-PAUSE_S = 0.002  # between two batches: lets the writer of a run have the lock
-PATIENCE = 30  # attempts at a lock that the run's writer holds, each waits as long as the database lets it
 MANIFEST = "manifest.json"
 
 WRITTEN, REMOVED = "written", "removed"
@@ -216,39 +213,19 @@ class _Work:
         self.files += 1
         return self._remove(name, entry, whole=True)
 
-    def _write(self, path: Path, low: int, high: int) -> tuple[int, int]:
+    def _write(self, path: Path, low: int, high: int) -> Written:
         """Write a day's rows and read their number back; return (rows, largest id)."""
-        table, schema = self._table, arrow_schema(self._table)
+        table = self._table
         query = (
             select(table)
             .where(table.c.run_id == self._run_id, table.c.ts_event >= low, table.c.ts_event < high)
             .order_by(table.c.ts_event, table.c.id)
         )
         beside = path.with_name(f".{path.name}.tmp")
-        rows, newest = 0, 0
-        place = schema.get_field_index("id")
-        with (
-            self._journal.reading() as connection,
-            pq.ParquetWriter(beside, schema, compression="zstd") as writer,
-        ):
-            result = connection.execution_options(yield_per=CHUNK_ROWS).execute(query)
-            for chunk in result.partitions():
-                columns = list(zip(*chunk, strict=True))
-                arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
-                writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-                rows += len(chunk)
-                newest = max(newest, *columns[place])
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        found = pq.read_metadata(beside).num_rows
-        if found != rows:
-            raise CheckFailed(
-                f"the archive {path} does not hold what was written",
-                found=f"{found} rows",
-                expected=f"{rows}",
-            )
+        with self._journal.reading() as connection:
+            written = write_rows(connection, query, table, beside)
         beside.replace(path)
-        return rows, newest
+        return written
 
     def _finish_what_was_written(self) -> int:
         """Remove the rows of files that were written before the process was killed."""
@@ -263,21 +240,16 @@ class _Work:
 
         `whole`: none of them was removed before, so their number must be the file's exactly.
         """
-        table, removed = self._table, 0
+        table = self._table
         ours = (
             (table.c.run_id == self._run_id)
             & (table.c.ts_event >= entry["low_ns"])
             & (table.c.ts_event < entry["high_ns"])
             & (table.c.id <= entry["max_id"])
         )
-        batch = select(table.c.id).where(ours).limit(BATCH_ROWS)
-        while not self._stop():
-            gone = self._remove_batch(batch)
-            removed += gone
-            if gone < BATCH_ROWS:
-                break
-            time.sleep(PAUSE_S)
-        else:
+        batches = Batches(self._journal, table, ours, self._stop)
+        removed = batches.remove()
+        if not batches.finished:
             return 0  # stopped early: the manifest still says written, the next time goes on
         before = _read_manifest(self._folder)
         if removed > entry["rows"] or (whole and removed != entry["rows"]):
@@ -289,19 +261,6 @@ class _Work:
             )
         _write_manifest(self._folder, before | {name: entry | {"state": REMOVED}})
         return int(entry["rows"])
-
-    def _remove_batch(self, batch: Any) -> int:
-        """Remove one batch; a run that holds the write lock goes first, for as long as a minute."""
-        table = self._table
-        for attempt in range(PATIENCE):
-            try:
-                with self._journal.writing() as connection:
-                    return int(connection.execute(delete(table).where(table.c.id.in_(batch))).rowcount)
-            except EnvironmentProblem as problem:  # nothing of the batch was removed
-                if "locked" not in str(problem.found) or attempt == PATIENCE - 1 or self._stop():
-                    raise
-                time.sleep(PAUSE_S)
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def _suffix(number: int) -> str:
