@@ -8,9 +8,9 @@ came and worked out when somebody asks.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Mapping
 
+from risk.day_volume import DayVolumes
 from risk.settings import RiskSettings
 from risk.vocabulary import DAY_NS, MINUTE_NS, Bar, Instant, InstrumentRules, Quote
 
@@ -57,11 +57,11 @@ class MarketView:
         self._base = dict(base_minutes)
         # One bar more than a day holds: the bar that ends exactly 24 h ago is excluded by time, not by
         # count.
-        self._tapes: dict[int, deque[tuple[Bar, ...]]] = {
-            minutes: deque(maxlen=_DAY_MINUTES // minutes + 1)
+        self._volumes: dict[int, DayVolumes] = {
+            minutes: DayVolumes(_DAY_MINUTES // minutes + 1)
             for minutes in sorted(set(self._base.values()), reverse=True)
         }
-        self._mixed = len(self._tapes) > 1
+        self._mixed = len(self._volumes) > 1
         self._last: dict[str, Bar] = {}
         self._marks: dict[str, tuple[int, float]] = {}
         self._quotes: dict[str, Quote] = {}
@@ -76,14 +76,15 @@ class MarketView:
         self._late = instant.late
         last = self._last
         by_minutes = instant.bars
-        for minutes, tape in self._tapes.items():
+        for minutes, volumes in self._volumes.items():
             bars = by_minutes.get(minutes)
             if not bars:
                 continue
             if bars[0].ts_event == bars[-1].ts_event:
-                tape.append(bars)
+                volumes.push(bars)
             else:
-                tape.extend(_by_moment(bars))
+                for moment in _by_moment(bars):
+                    volumes.push(moment)
             if self._mixed:
                 base = self._base
                 for bar in bars:
@@ -112,7 +113,7 @@ class MarketView:
     @property
     def base_timeframes(self) -> tuple[int, ...]:
         """Lengths of the finest bars that occur, in minutes."""
-        return tuple(sorted(self._tapes))
+        return tuple(sorted(self._volumes))
 
     def base_minutes(self, instrument: str) -> int | None:
         """Length of the instrument's finest bars in minutes, None if it is not traded here."""
@@ -149,18 +150,7 @@ class MarketView:
         known = self._day_volume.get(instrument)
         if known is not None and known[0] == self.ts_event:
             return known[1]
-        oldest = self.ts_event - DAY_NS
-        slot, values = 0, []
-        for bars in reversed(self._tapes[minutes]):
-            if bars[0][2] <= oldest:
-                break
-            if slot < len(bars) and bars[slot][0] == instrument:  # where it was before: nearly always
-                bar: Bar | None = bars[slot]
-            else:
-                bar, slot = bar_of(bars, instrument, slot)
-            if bar is not None:
-                values.append(bar[7] * bar[6])
-        total = math.fsum(values)
+        total = self._volumes[minutes].total_usd(instrument, self.ts_event)
         self._day_volume[instrument] = (self.ts_event, total)
         return total
 
