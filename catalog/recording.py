@@ -79,8 +79,10 @@ class RecordingFile:
         self._file.close()
 
     def _write(self, text: str) -> None:
+        rest = memoryview(text.encode())
         try:
-            self._file.write(text.encode())
+            while rest:  # a disk that fills up takes a part first and refuses the rest
+                rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
         except OSError as error:
             with suppress(OSError):  # half a line must not stand before whole ones
@@ -104,8 +106,10 @@ def _in_use(path: Path) -> bool:
     return False
 
 
-def read_recording(path: Path) -> tuple[Head, list[Instant]]:
+def read_recording(path: Path) -> tuple[Head | None, list[Instant]]:
     """Read a recording; a last line that was cut off by a kill is left out.
+
+    The head is None where the kill came before it was written: nothing was recorded.
 
     Raises
     ------
@@ -118,6 +122,8 @@ def read_recording(path: Path) -> tuple[Head, list[Instant]]:
         raise CatalogIOError(f"cannot read {path}", found=str(error.strerror or error)) from error
     whole, torn = lines[:-1], lines[-1]
     del torn  # what follows the last line end is not a whole line
+    if not whole:
+        return None, []
     try:
         head = json.loads(whole[0])
         if head["format"] != FORMAT:
@@ -140,6 +146,9 @@ def import_recording(catalog: Catalog, path: Path) -> int:
         instrument concerned is written then, and the file stays.
     """
     head, instants = read_recording(path)
+    if head is None:
+        path.unlink()
+        return 0
     settled = [key[2] for key in catalog.source_keys() if key[0] is Kind.FUNDING]
     origin = {"run": head.run_id}
     for (kind, name, minutes), columns in _rows(head, instants, min(settled, default=480)).items():
