@@ -5,7 +5,8 @@
     ├── UsageError         2  the command or the configuration is wrong
     │   └── ConfigError    2  one or more settings are wrong: `problems` lists them all
     ├── EnvironmentProblem 3  a service, a file or the network is missing
-    └── SafetyRefusal      4  a safety rule forbids it
+    ├── SafetyRefusal      4  a safety rule forbids it
+    └── Interrupted      130  a signal ended it before there was anything to keep
 
 Each says what was found, what was expected and what mends it.  The rooms below this one raise errors of
 their own with the same attributes (`message`, `found`, `expected`, `remedy`); the command line maps
@@ -26,6 +27,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     ENVIRONMENT = 3
     SAFETY = 4
+    INTERRUPTED = 130
 
 
 class CruptoError(Exception):
@@ -120,3 +122,9 @@ class SafetyRefusal(CruptoError):
     """A safety rule forbids what was asked; no option lifts it."""
 
     exit_code = ExitCode.SAFETY
+
+
+class Interrupted(CruptoError):
+    """A signal ended it before there was anything to keep."""
+
+    exit_code = ExitCode.INTERRUPTED

@@ -41,13 +41,16 @@ def run_desk[O: BacktestOptions](options: O, run: Callable[[O], Path]) -> Result
 
 def run_paper_desk(options: PaperOptions, services: Sequence[RunService], *, status_every_s: float) -> Result:
     """Run the paper desk with its live status; return the summary."""
-    from crupto_nautilus.cli.status import LiveStatus
-    from crupto_nautilus.desk.paper import run_paper
-    from crupto_nautilus.desk.shadow_service import Shadows
+    from crupto_nautilus.desk.early_end import ends_at_once
 
-    shadows = Shadows()
-    status = LiveStatus(every_s=status_every_s, shadows=shadows.standings)
-    path = run_paper(replace(options, command=command_line()), [*services, shadows, status])
+    with ends_at_once():
+        from crupto_nautilus.cli.status import LiveStatus
+        from crupto_nautilus.desk.paper import run_paper
+        from crupto_nautilus.desk.shadow_service import Shadows
+
+        shadows = Shadows()
+        status = LiveStatus(every_s=status_every_s, shadows=shadows.standings)
+        path = run_paper(replace(options, command=command_line()), [*services, shadows, status])
     return result_of(path)
 
 

@@ -16,11 +16,10 @@ from typing import Any, Final
 from nautilus_trader.common import DataActor, DataActorConfig
 from nautilus_trader.model import ActorId
 
+from crupto_nautilus.desk.early_end import INTERRUPTED, SIGNALS, hold_off
 from crupto_nautilus.desk.services import PaperContext, RunEnding
 
 PATIENCE_S: Final = 5.0
-INTERRUPTED: Final = "interrupted"
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class EndGently:
@@ -59,7 +58,7 @@ class SignalActor(DataActor):
     def on_start(self) -> None:
         """Set the handlers; only the main thread may."""
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+            self._before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.give_back()
@@ -78,13 +77,10 @@ class Signals:
     name = "signals"
 
     def start(self, context: PaperContext) -> None:
-        """Add the actor; remember what stood before the node."""
-        self._outer = {number: signal.getsignal(number) for number in _SIGNALS}
+        """Add the actor."""
         actor = SignalActor(DataActorConfig(actor_id=ActorId("desk-signals-001")))
         context.node.add_actor(actor.setup(context.ending))
 
     def stop(self, reason: str) -> None:
-        """Leave the handlers as they were before the run."""
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in self._outer.items():
-                signal.signal(number, handler)
+        """The node has stopped: what follows is to be written whole."""
+        hold_off()

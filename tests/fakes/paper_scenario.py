@@ -9,6 +9,7 @@ run folder are the real ones; market and rules are planted (see `scenario`).
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import signal
 import sqlite3
@@ -25,6 +26,7 @@ from nautilus_trader.model import ActorId, OrderSide, StrategyId
 from nautilus_trader.trading import Strategy, StrategyConfig
 from pydantic import ValidationError
 
+from adapters.replay.client import Replay
 from catalog.store import Catalog
 from crupto_nautilus.config import DeskConfig
 from crupto_nautilus.desk import journalling, paper
@@ -244,6 +246,29 @@ def strike(after: int, number: signal.Signals) -> None:
     ReplayFeed.on_phase = on_phase  # type: ignore[method-assign]
 
 
+def strike_while_preparing(number: signal.Signals) -> None:
+    """Have the process send itself a signal when the data is there and the node is not."""
+    make = paper.make_plan
+
+    def struck(*given: Any) -> Any:
+        os.kill(os.getpid(), number)
+        return make(*given)
+
+    paper.make_plan = struck
+
+
+def strike_while_connecting(number: signal.Signals) -> None:
+    """Have the process send itself a signal when the node connects: it has its own handlers by then."""
+    play_on = Replay.play
+
+    async def struck(replay: Replay, emit: Callable[[Any], None]) -> None:
+        os.kill(os.getpid(), number)
+        await asyncio.sleep(0.2)
+        await play_on(replay, emit)
+
+    Replay.play = struck  # type: ignore[method-assign]
+
+
 def main() -> int:
     """Play as the arguments say."""
     parser = argparse.ArgumentParser()
@@ -252,11 +277,15 @@ def main() -> int:
     parser.add_argument("--run-id", default="run")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--at", type=int)
-    parser.add_argument("--signal", choices=["KILL", "TERM"], default="KILL")
+    parser.add_argument("--early", choices=["preparing", "connecting"])
+    parser.add_argument("--signal", choices=["KILL", "TERM", "INT"], default="KILL")
     parser.add_argument("--max-cycles", type=int)
     parser.add_argument("--speed", type=float, default=0.0)
     parser.add_argument("--accept", action="store_true")
     given = parser.parse_args()
+    if given.early:
+        early = {"preparing": strike_while_preparing, "connecting": strike_while_connecting}
+        early[given.early](signal.Signals[f"SIG{given.signal}"])
     if given.at:
         strike(given.at, signal.Signals[f"SIG{given.signal}"])
     try:
