@@ -4,7 +4,7 @@ Guarantees: the desk clock is set at OPEN, before any fill of the instant; at CL
 timeframes that close now is published, when the venue has matched every bar; a higher bar depends on its
 fine bars alone, never on when they arrived: while the last fine bar of an instrument is late its higher bars
 wait for it, or for the next one that comes; at OPEN nothing may still be in flight, what is gets counted
-and alarmed.
+and alarmed.  In the quiet after an instant of a live market what it did is settled at once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from catalog.feed import (
     MARK_TYPE,
     NOTICE,
     OPEN,
+    QUIET,
     RESTORE,
     RESTORED,
     bar_type,
@@ -112,6 +113,8 @@ class RouterActor(DeskAgent):
         elif mark.phase == CALL:
             self._settle()  # what the call changes belongs to a checkpoint of its own
             mark.call()
+        elif mark.phase == QUIET:
+            self._rest()
         elif mark.phase == RESTORE:
             self._warm()
             for instant in self._catch_up:
@@ -123,18 +126,28 @@ class RouterActor(DeskAgent):
         elif mark.phase == RESTORED:
             self.publish_message(bus.RESTORED, self.last_ts)
 
+    def _rest(self) -> None:
+        """Settle early where nothing is in flight; at a venue that takes its time the next OPEN will."""
+        if self.last_ts and not self._in_flight():
+            self.publish_message(bus.SETTLED, self.last_ts)
+            self.publish_message(bus.QUIET, self.last_ts)
+
     def _settle(self) -> None:
         """Everything of the previous instant has been executed; nothing may still be in flight."""
         if not self.last_ts:
             return
-        in_flight = self.cache.orders_inflight_count()
-        if in_flight:
-            in_flight = sum(not _waits_for_its_entry(order) for order in self.cache.orders_inflight())
+        in_flight = self._in_flight()
         if in_flight:
             self.unsettled += in_flight
             detail = f"{in_flight} orders in flight at the next instant"
             self.publish_message(bus.ALARM, Alarm(self.desk_clock.now_ns, "unsettled", "router", detail))
         self.publish_message(bus.SETTLED, self.last_ts)
+
+    def _in_flight(self) -> int:
+        """Count the orders whose fate the venue has not told yet."""
+        if not self.cache.orders_inflight_count():
+            return 0
+        return sum(not _waits_for_its_entry(order) for order in self.cache.orders_inflight())
 
     def _warm(self) -> None:
         self._started = True

@@ -38,6 +38,7 @@ NOTICE: Final = 3  # something the desk's record must know of the feed; no momen
 RESTORE: Final = 4  # before the first instant of a resumed run: load the state, open again what was held
 RESTORED: Final = 5  # the venue has done what RESTORE asked for
 CALL: Final = 6  # between two instants: call something on the node's thread
+QUIET: Final = 7  # after an instant nothing has come for a moment
 
 MARK_TYPE: Final = DataType("InstantMark")
 

@@ -11,8 +11,9 @@ from typing import Final
 
 INSTANT: Final = "desk.instant"
 SETTLED: Final = (
-    "desk.settled"  # published at the OPEN of the next instant: everything before it has been executed
+    "desk.settled"  # everything before has been executed: in the quiet after an instant, and at the next OPEN
 )
+QUIET: Final = "desk.quiet"  # settled, and nothing to be done: the time for what no order should wait for
 RESTORED: Final = "desk.restored"  # a resumed run has opened again what it held
 STATE: Final = "desk.state"
 PLAN: Final = "desk.plan"

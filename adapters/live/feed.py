@@ -19,10 +19,11 @@ from typing import Any
 from adapters.live.clock import FeedClock, WallClock
 from adapters.live.gate import InstantGate
 from adapters.live.health import FeedHealth, Restarts
+from adapters.live.quiet import Quiet
 from adapters.live.stopwatch import Stopwatch
 from catalog.arrivals import Gap
 from catalog.assembler import InstantAssembler
-from catalog.feed import CLOSE, END, EngineFeed, mark, notice, sequence
+from catalog.feed import CLOSE, END, QUIET, EngineFeed, mark, notice, sequence
 from risk.vocabulary import Alarm, Bar, Funding, Instant, Quote
 
 SECOND_NS = 1_000_000_000
@@ -77,6 +78,7 @@ class InstantFeed:
         self._heard_bar_ns = 0
         self._last_error = ""
         self._late_in_row: dict[str, int] = {}
+        self._quiet = Quiet(lambda: self.say(mark(self.assembler.finished_ns, QUIET)))
         self._filling = False
         self._asked: dict[Gap, int] = {}
 
@@ -103,6 +105,7 @@ class InstantFeed:
             self.ended = self.ended or reason
             return
         self.ended = reason
+        self._quiet.over()
         self._emit(mark(self.assembler.finished_ns, END))
 
     @property
@@ -209,6 +212,8 @@ class InstantFeed:
                 self._emit(data)
             if instant.late or self._late_in_row:
                 self._watch_silence(instant)
+        if instants:
+            self._quiet.begin()
 
     def _watch_silence(self, instant: Instant) -> None:
         """Tell when an instrument has been late for some instants in a row, and when it is back."""

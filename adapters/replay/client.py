@@ -20,8 +20,9 @@ from nautilus_trader.model import CryptoPerpetual, Venue
 
 from adapters.live.gate import InstantGate
 from adapters.live.mailbox import Mailbox
+from adapters.live.quiet import Quiet
 from adapters.live.stopwatch import Stopwatch
-from catalog.feed import END, EngineFeed, call_mark, mark, sequence
+from catalog.feed import END, QUIET, EngineFeed, call_mark, mark, sequence
 from risk.vocabulary import Instant
 
 SECOND_NS = 1_000_000_000
@@ -78,6 +79,7 @@ class Replay:
         self._emit, self._wake = emit, asyncio.Event()
         first, last, cycles, began = 0, 0, 0, time.monotonic()
         ended = "completed"
+        quiet = Quiet(lambda: emit(mark(last, QUIET)))
         try:
             for data in self.prologue:
                 emit(data)
@@ -103,11 +105,14 @@ class Replay:
                 self.stopwatch.sent(last)
                 for data in sequence(self.feed, instant):
                     emit(data)
+                if self.speed > 0.0:
+                    quiet.begin()
                 if self.tell is not None and cycles % TELL_EVERY == 0:
                     self.tell(last)
         except Exception as error:  # noqa: BLE001 - a task that raises is only logged by the engine
             self.failure = f"{type(error).__name__}: {error}"
         self.ended = ended
+        quiet.over()
         emit(mark(last, END))
 
     async def _until(self, moment_s: float) -> None:

@@ -7,10 +7,8 @@ the end and a difference is an error, not a footnote.
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from catalog.instants import run_instants
 from crupto_nautilus.desk.assembly import Desk
 from crupto_nautilus.desk.engine import make_engine, play
 from crupto_nautilus.desk.facts import run_facts
+from crupto_nautilus.desk.garbage import rare_collections
 from crupto_nautilus.desk.journalling import CollectedJournal
 from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.outcome import DeskRun, account_balance, check_run, finish
@@ -79,20 +78,6 @@ def simulate(
     balance = account_balance(engine.portfolio, window)
     engine.dispose()
     return DeskRun(desk, recording, balance, cpu)
-
-
-@contextmanager
-def rare_collections() -> Iterator[None]:
-    """Collect cyclic garbage rarely while a run goes on: nearly all it makes is records that stay."""
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def _progress(options: BacktestOptions, window: Any) -> Callable[[int], None] | None:

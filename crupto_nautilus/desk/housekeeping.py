@@ -1,4 +1,4 @@
-"""Housekeeping of a live node: finished orders and closed positions leave the engine's cache.
+"""Housekeeping of a live node: finished orders and closed positions leave the engine's cache, garbage goes.
 
 The engine keeps 15 to 24 kB for each order it has ever seen; the desk keeps its own record of all of them, so
 a node that runs for weeks drops what is over.  The engine's own purge goes by wall time in steps of minutes,
@@ -12,6 +12,7 @@ from typing import Any
 from nautilus_trader.common import DataActor, DataActorConfig
 from nautilus_trader.model import ActorId
 
+from crupto_nautilus.desk.garbage import QuietCollector
 from crupto_nautilus.desk.services import PaperContext
 from risk.vocabulary import MINUTE_NS
 from strategies import bus
@@ -29,11 +30,13 @@ class HousekeeperActor(DataActor):
         self._began: tuple[int, int] | None = None  # desk and wall time of the first settled instant
         self._last_ns = 0
         self.purges = 0
+        self._garbage = QuietCollector()
         return self
 
     def on_start(self) -> None:
         """Listen after everyone else."""
         self.subscribe_topic(bus.SETTLED, self.on_settled, 0)
+        self.subscribe_topic(bus.QUIET, self.on_quiet, 0)
 
     def on_settled(self, ts: Any) -> None:
         """Purge at intervals of desk time."""
@@ -49,6 +52,10 @@ class HousekeeperActor(DataActor):
         self.cache.purge_closed_positions(now, keep_s)
         self.cache.purge_account_events(now, keep_s)
         self.purges += 1
+
+    def on_quiet(self, ts: Any) -> None:
+        """Collect garbage while no order can be held up by it."""
+        self._garbage.collect()
 
 
 def keep_seconds(desk_ns: int, wall_ns: int) -> int:

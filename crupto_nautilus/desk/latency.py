@@ -44,8 +44,7 @@ class LatencyActor(DataActor):
 
     def figures(self) -> dict[str, Any]:
         """Return p50, p99 and the largest, microseconds, of all orders and of entries."""
-        both = np.concatenate([_array(self._entries), _array(self._others)])
-        return {"orders": _figures(both), "entries": _figures(_array(self._entries))}
+        return {"orders": figures_of(self._entries + self._others), "entries": figures_of(self._entries)}
 
 
 class Latency:
@@ -65,17 +64,15 @@ class Latency:
         self._context.measured["latency"] = self._actor.figures()
 
 
-def _array(values: array[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.frombuffer(values, dtype=np.int64) if len(values) else np.empty(0, np.int64)
-
-
-def _figures(values_ns: np.ndarray[Any, np.dtype[np.int64]]) -> Mapping[str, float | int | None]:
-    if not len(values_ns):
+def figures_of(elapsed_ns: array[int]) -> Mapping[str, float | int | None]:
+    """Return how many times there are, their p50, p99 and largest in microseconds (None without any)."""
+    if not elapsed_ns:
         return {"count": 0, "p50_us": None, "p99_us": None, "max_us": None}
-    p50, p99 = np.percentile(values_ns, [50, 99]) / 1000.0
+    values = np.frombuffer(elapsed_ns, dtype=np.int64) / 1000.0
+    p50, p99 = np.percentile(values, [50, 99])
     return {
-        "count": len(values_ns),
+        "count": len(values),
         "p50_us": round(float(p50), 1),
         "p99_us": round(float(p99), 1),
-        "max_us": round(float(values_ns.max()) / 1000.0, 1),
+        "max_us": round(float(values.max()), 1),
     }

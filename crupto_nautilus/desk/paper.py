@@ -19,8 +19,10 @@ from nautilus_trader.model import TraderId
 from adapters.simulated import ORDER_RATE
 from crupto_nautilus.desk.assembly import Desk
 from crupto_nautilus.desk.control import Control
+from crupto_nautilus.desk.early_end import ends_at_once, without_an_instant
 from crupto_nautilus.desk.edges import FEEDS, VENUES, Feed, Venue
 from crupto_nautilus.desk.facts import run_facts
+from crupto_nautilus.desk.garbage import rare_collections
 from crupto_nautilus.desk.gentle_end import EndGently, Signals
 from crupto_nautilus.desk.housekeeping import Housekeeping
 from crupto_nautilus.desk.journalling import LiveJournal
@@ -55,10 +57,14 @@ def run_paper(options: PaperOptions, services: Sequence[RunService] = ()) -> Pat
         The data is broken.
     SafetyRefusal
         Another desk has the run or the account; the limits are not those the run began with.
+    Interrupted
+        A signal came before the first instant; there is no folder.
+    EnvironmentProblem
+        The run ended for another reason before its first instant.
     CheckFailed
         The feed failed, a handler raised, or books and account disagree.
     """
-    with run_lock(options.out, options.run_id):
+    with ends_at_once(), run_lock(options.out, options.run_id):
         previous = previous_run(options) if options.resume else None
         with (
             _journal(options, previous) as journal,
@@ -101,9 +107,12 @@ def _play(
     with account_lock(venue.account, options.run_id), running((*own, *services), context) as failures:
         stop = EndGently(feed.end, ending, node.handle().stop)
         ending.bind(stop)
-        _run_node(node, context)
+        with rare_collections():
+            _run_node(node, context)
         stop.over()
     cpu = time.process_time() - started
+    if not desk.router.last_ts:
+        raise without_an_instant(_exit_reason(feed, ending))
     balance = venue.own_balance(account_balance(node.portfolio, prepared.choice.window))
     balance -= reopening_difference(node.cache, desk)
     node.dispose()

@@ -60,7 +60,8 @@ class Findings:
     def table(self) -> str:
         lines = [figure.line() for figure in self.figures]
         total = sum(self.stages.values())
-        lines += ["", "stages of the desk (share of the run):"]
+        if self.stages:
+            lines += ["", "stages of the desk (share of the run):"]
         lines += [f"  {name:<12} {100 * s / total:5.1f} %" for name, s in self.stages.items()]
         return "\n".join(lines)
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from catalog.instants import run_instants
 from crupto_nautilus.config import DeskConfig, load_config
-from crupto_nautilus.desk.backtest import rare_collections, simulate
+from crupto_nautilus.desk.backtest import simulate
+from crupto_nautilus.desk.garbage import rare_collections
 from crupto_nautilus.desk.options import BacktestOptions
 from crupto_nautilus.desk.outcome import check_run
 from crupto_nautilus.desk.plan import prepare

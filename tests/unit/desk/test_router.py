@@ -10,7 +10,7 @@ from nautilus_trader.model import ActorId
 
 from actors.router import RouterActor
 from actors.toolbox import ToolRegistry
-from catalog.feed import CLOSE, END, OPEN, mark
+from catalog.feed import CLOSE, END, OPEN, QUIET, mark
 from risk.clock import DeskClock
 from risk.vocabulary import MINUTE_NS, Alarm, Bar, Funding, Instant
 from strategies import bus
@@ -135,6 +135,19 @@ def test_what_was_executed_is_settled_at_the_next_open_and_at_the_end() -> None:
     assert r.topics() == [bus.INSTANT, bus.SETTLED, bus.INSTANT, bus.SETTLED]
     assert [m for t, m in r.said if t == bus.SETTLED] == [NOON + 5 * MINUTE_NS, NOON + 10 * MINUTE_NS]
     assert r.clock_at[1] == NOON + 5 * MINUTE_NS  # settled in the time of what it settles
+
+
+def test_in_the_quiet_after_an_instant_it_is_settled_at_once_unless_an_order_is_in_flight() -> None:
+    r = router((BTC, 5))
+    r.on_data(mark(NOON, QUIET))  # before the first instant there is nothing to settle
+    r.hear_instant(instant(5, bar(BTC, 5, 5)))
+    r.orders = [SimpleNamespace(parent_order_id=None, is_open=False)]
+    r.on_data(mark(NOON + 5 * MINUTE_NS, QUIET))
+    assert r.topics() == [bus.INSTANT]
+    r.orders = []
+    r.on_data(mark(NOON + 5 * MINUTE_NS, QUIET))
+    assert r.said[1:] == [(bus.SETTLED, NOON + 5 * MINUTE_NS), (bus.QUIET, NOON + 5 * MINUTE_NS)]
+    assert r.unsettled == 0
 
 
 def test_orders_in_flight_at_the_next_open_are_counted_and_alarmed() -> None:
