@@ -122,6 +122,14 @@ def venue_of(exchange_id: str) -> str:
     return _VENUES.get(exchange_id, exchange_id.upper())
 
 
+def instrument_at(exchange_id: str, asked: str) -> str:
+    """Return the instrument id that a full id, or a coin against USDT, means at an exchange."""
+    if "." in asked:
+        return parse_instrument(asked.upper()).id
+    place = venue_of(exchange_id.removeprefix("ccxt:"))
+    return f"{asked.upper()}-USDT.{place}" if place == "BINGX" else f"{asked.upper()}USDT-PERP.{place}"
+
+
 def find_market(exchange: Exchange, instrument: str, caller: Caller) -> dict[str, Any]:
     """Return the exchange's market of one of our instruments.
 

@@ -78,6 +78,7 @@ class VenueDataClient(MarketDataClient):
         self.prices = PricePoller(source, settings)
         self.requests = HistoryRequests(self)
         self._quotes_wanted: set[str] = set()
+        self._trades_wanted: set[str] = set()
         self.problems: dict[str, int] = {}
         self.last_problem = ""
 
@@ -100,6 +101,10 @@ class VenueDataClient(MarketDataClient):
     async def _feed_desk(self, symbol: str) -> None:
         """The desk wants quotes of a symbol."""
         raise NotImplementedError
+
+    def _has_prices(self) -> bool:
+        """Whether the venue tells mark prices and the funding that forms."""
+        return True
 
     # --- life ----------------------------------------------------------------------------------------------
 
@@ -210,7 +215,8 @@ class VenueDataClient(MarketDataClient):
         feed.start(self._handle_data, self.create_task)
         for name in sorted(self._desk):
             symbol = self.symbol_of(name)
-            self.prices.on_desk(symbol, name, feed)
+            if self._has_prices():
+                self.prices.on_desk(symbol, name, feed)
             await self._feed_desk(symbol)
         feed.connected = True
 

@@ -56,6 +56,7 @@ def download(
     from catalog.schema import EVENTS, Kind
     from catalog.store import Catalog
     from catalog.timeframes import parse_timeframe
+    from catalog.venues import instrument_at
 
     check_window(start_ns, end_ns)
     minutes = parse_timeframe(timeframe)
@@ -110,14 +111,3 @@ def opened(venue: str) -> Iterator[Any]:
     from catalog.venues import open_exchange
 
     yield open_exchange(name)
-
-
-def instrument_at(venue: str, asked: str) -> str:
-    """Return the instrument id that a full id or a coin means at an exchange of ccxt."""
-    from catalog.symbols import parse_instrument
-    from catalog.venues import venue_of
-
-    if "." in asked:
-        return parse_instrument(asked.upper()).id
-    place = venue_of(venue.removeprefix("ccxt:"))
-    return f"{asked.upper()}-USDT.{place}" if place == "BINGX" else f"{asked.upper()}USDT-PERP.{place}"

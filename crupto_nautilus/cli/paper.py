@@ -68,7 +68,8 @@ def paper(
 ) -> Result:
     """Run the desk in a live node with sandbox execution.
 
-    With --feed bingx on live data (no key needed), with --execution vst on BingX's demo account.
+    With --feed bingx or --feed ccxt:EXCHANGE on live data (no key needed), with --execution vst on BingX's
+    demo account.
 
     A kill switch stays until an operator unlocks it, so a run may end halted.  Ctrl-C (or SIGTERM) ends the
     run cleanly.  `crupto parity RUN` proves that it decided as the backtest does.  --resume RUN goes on with
@@ -91,7 +92,7 @@ def paper(
         accept_governance_change=accept_governance_change,
     )  # fmt: skip
     if feed != "replay" and record_dir is None:
-        record_dir = live_catalog(catalog_dir, out)  # a run on a live feed can always be replayed
+        record_dir = live_catalog(feed, catalog_dir, out)  # a run on a live feed can always be replayed
     services = [
         *_around_feed(record_dir, check=not skip_feed_check),
         *_length(wall_limit_s(duration, max_seconds), until_ns),
@@ -100,8 +101,8 @@ def paper(
         return _run(again, services, status_every_s)
     live = feed != "replay"
     if live:
-        market: Path = live_catalog(catalog_dir, out)
-        chosen: tuple[str, ...] | None = live_symbols(symbols, config)
+        market: Path = live_catalog(feed, catalog_dir, out)
+        chosen: tuple[str, ...] | None = live_symbols(feed, symbols, config)
     else:
         market = _market(catalog_dir, use_mock_feed or (profile == "vst" and catalog_dir is None), out)
         chosen = resolve_symbols(symbols, open_catalog(market).instruments()) if symbols else None
@@ -127,7 +128,7 @@ def paper(
         speed=speed,
         max_cycles=max_cycles,
         execution=execution,
-        data_settings=data_settings(execution) if live else None,
+        data_settings=data_settings(feed, execution) if live else None,
         execution_settings=execution_settings(execution, out, name),
     )
     return _run(options, services, status_every_s)

@@ -54,13 +54,33 @@ def together(*options: Callable[[Body], Body]) -> Callable[[Body], Body]:
     return decorate
 
 
+class FeedName(click.ParamType[str]):
+    """A feed on the command line: replay, bingx, or ccxt:EXCHANGE."""
+
+    name = "feed"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name of the feed."""
+        text = str(value).strip().lower()
+        if text in {"replay", "bingx"} or re.fullmatch(r"ccxt:[a-z0-9]+", text):
+            return "bingx" if text == "ccxt:bingx" else text
+        raise UsageError(
+            "there is no such feed", found=repr(value), expected="replay, bingx, or an exchange of ccxt",
+            remedy="--feed bingx, or --feed ccxt:bybit",
+        )  # fmt: skip
+
+
 feed_options = together(
     click.option(
         "--feed",
-        type=click.Choice(["replay", "bingx"]),
+        "--venue",
+        "feed",
+        type=FeedName(),
         default="replay",
         show_default=True,
-        help="Where market data comes from: a catalog, or BingX live (no key needed).",
+        metavar="FEED",
+        help="Where market data comes from: replay (a catalog), bingx, or any exchange of ccxt such as "
+        "ccxt:bybit (no key needed; live data).",
     ),
     click.option(
         "--execution",

@@ -1,4 +1,4 @@
-"""What `crupto paper` needs to run on BingX: settings of data and demo account, from the environment."""
+"""What `crupto paper` needs to run on a live venue: settings of data and demo account."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from crupto_nautilus.errors import UsageError
 
 if TYPE_CHECKING:
-    from adapters.bingx.config import DataSettings, ExecutionSettings
+    from adapters.bingx.config import ExecutionSettings
+    from adapters.live.source import FeedSettings
     from crupto_nautilus.config import DeskConfig
 
 REPLAY_ONLY = "only a replay has a window and a speed"
@@ -32,7 +33,7 @@ def check_live(
             expected="--feed bingx --execution vst",
             remedy="crupto paper --feed bingx --execution vst, or leave --execution out",
         )
-    if feed != "bingx":
+    if feed == "replay":
         return
     given = [
         name
@@ -46,33 +47,52 @@ def check_live(
     ]
     if given:
         raise UsageError(
-            f"{REPLAY_ONLY}: {', '.join(given)} cannot be used with --feed bingx",
+            f"{REPLAY_ONLY}: {', '.join(given)} cannot be used with --feed {feed}",
             found=", ".join(given),
             expected="--duration or --until",
-            remedy="crupto paper --feed bingx --duration 8h",
+            remedy=f"crupto paper --feed {feed} --duration 8h",
         )
 
 
-def live_symbols(symbols: tuple[str, ...] | None, config: DeskConfig) -> tuple[str, ...]:
-    """Return instrument ids of BingX from coins or ids; without any, the coins of symbols.yaml."""
-    from adapters.bingx.symbols import instrument_name, venue_symbol
+def live_symbols(feed: str, symbols: tuple[str, ...] | None, config: DeskConfig) -> tuple[str, ...]:
+    """Return instrument ids of a venue from coins or ids; without any, the coins of symbols.yaml.
 
-    asked = symbols or config.symbols.names
-    names = [name.upper() if "." in name else instrument_name(f"{name.upper()}-USDT") for name in asked]
+    Raises
+    ------
+    UsageError
+        An instrument belongs to another venue.
+    """
+    from catalog.venues import instrument_at, venue_of
+
+    venue = feed.removeprefix("ccxt:")
+    names = {instrument_at(venue, name) for name in symbols or config.symbols.names}
     for name in names:
-        venue_symbol(name)  # raises where it is no perpetual of BingX
-    return tuple(sorted(set(names)))
+        if name.rpartition(".")[2] != venue_of(venue):
+            raise UsageError(
+                f"{name} is not traded at {venue}", found=name, expected=instrument_at(venue, "BTC"),
+                remedy="name coins: --symbols BTC,ETH",
+            )  # fmt: skip
+    if feed == "bingx":
+        from adapters.bingx.symbols import venue_symbol
+
+        for name in names:
+            venue_symbol(name)  # raises where it is no perpetual of BingX
+    return tuple(sorted(names))
 
 
-def live_catalog(catalog_dir: Path | None, out: Path) -> Path:
+def live_catalog(feed: str, catalog_dir: Path | None, out: Path) -> Path:
     """Return the catalog that holds the history of a live run; the venue fills it."""
-    return catalog_dir or out / "bingx-market"
+    return catalog_dir or out / f"{feed.removeprefix('ccxt:')}-market"
 
 
-def data_settings(execution: str) -> DataSettings:
+def data_settings(feed: str, execution: str) -> FeedSettings:
     """Return where market data comes from; with VST execution it comes from the demo hosts too."""
     from adapters.bingx.config import DataSettings, data_endpoints, virtual_endpoints
 
+    if feed != "bingx":
+        from adapters.ccxt_data.config import CcxtSettings
+
+        return CcxtSettings(exchange=feed.removeprefix("ccxt:"))
     found = virtual_endpoints(os.environ) if execution == "vst" else data_endpoints(os.environ)
     return DataSettings(endpoints=found)
 

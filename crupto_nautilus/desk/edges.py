@@ -189,6 +189,12 @@ def _bingx(prepared: Prepared, plan: DeskPlan, options: PaperOptions) -> Feed:
     return BingxFeed(prepared, plan, options)
 
 
+def _ccxt(prepared: Prepared, plan: DeskPlan, options: PaperOptions) -> Feed:
+    from crupto_nautilus.desk.ccxt_edges import CcxtFeed
+
+    return CcxtFeed(prepared, plan, options)
+
+
 def _vst(plan: DeskPlan, options: PaperOptions) -> Venue:
     from crupto_nautilus.desk.bingx_edges import VstVenue
 
@@ -198,8 +204,14 @@ def _vst(plan: DeskPlan, options: PaperOptions) -> Venue:
 FEEDS: Final[dict[str, Callable[[Prepared, DeskPlan, PaperOptions], Feed]]] = {
     "replay": ReplayFeed,
     "bingx": _bingx,
+    "ccxt": _ccxt,  # with the exchange's id behind it: ccxt:bybit
 }
 VENUES: Final[dict[str, Callable[[DeskPlan, PaperOptions], Venue]]] = {"sandbox": Sandbox, "vst": _vst}
+
+
+def make_feed(prepared: Prepared, plan: DeskPlan, options: PaperOptions) -> Feed:
+    """Return the feed that the options name."""
+    return FEEDS[options.feed.partition(":")[0]](prepared, plan, options)
 
 
 def _progress(options: PaperOptions, start_ns: int, end_ns: int) -> Callable[[int], None] | None:

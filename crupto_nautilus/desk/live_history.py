@@ -8,7 +8,7 @@ anything is traded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -16,11 +16,15 @@ from typing import Any
 
 from adapters.bingx.config import DataSettings
 from adapters.bingx.download import BingxHistory
+from adapters.ccxt_data.config import PREFIX, CcxtSettings
+from adapters.ccxt_data.exchange import make
 from adapters.live.rows import Contract
+from adapters.live.source import FeedSettings
 from catalog.downloader import Request, download
 from catalog.instants import RunWindow
 from catalog.schema import Kind
 from catalog.store import Catalog
+from catalog.venues import instrument_at
 from crupto_nautilus.config import DeskConfig
 from crupto_nautilus.desk.assembly import warm_up_needs
 from crupto_nautilus.desk.options import PaperOptions
@@ -33,8 +37,6 @@ BASE_MINUTES = 1
 SETTLED_NS = 12 * 10**9  # a bar is downloaded when it is older than this
 OPEN_END_NS = 3_650 * DAY_NS
 MARGIN_BARS = 4
-
-Opener = Callable[[DataSettings], Any]
 
 
 def prepare_paper(options: PaperOptions) -> Prepared:
@@ -57,7 +59,13 @@ def prepare_paper(options: PaperOptions) -> Prepared:
 
 
 @contextmanager
-def _history(settings: DataSettings) -> Iterator[BingxHistory]:
+def _history(settings: FeedSettings) -> Iterator[Any]:
+    """Open the venue for requests of history (a blocking exchange, as the downloader asks one)."""
+    if isinstance(settings, CcxtSettings):
+        yield make(settings, "ccxt")
+        return
+    if not isinstance(settings, DataSettings):
+        raise TypeError(f"there is no history for {type(settings).__name__}")
     with BingxHistory(settings.endpoints, settings.timebase) as history:
         yield history
 
@@ -65,7 +73,8 @@ def _history(settings: DataSettings) -> Iterator[BingxHistory]:
 def live_instruments(options: PaperOptions) -> tuple[str, ...]:
     """Return the instruments of a live run: what was asked for, else the coins of symbols.yaml."""
     asked = options.symbols or options.config.symbols.names
-    return tuple(sorted(name if "." in name else f"{name}-USDT.BINGX" for name in asked))
+    venue = options.feed.removeprefix(PREFIX)
+    return tuple(sorted(name if "." in name else instrument_at(venue, name) for name in asked))
 
 
 def prepare_live(options: PaperOptions, history: Any, names: tuple[str, ...]) -> Prepared:

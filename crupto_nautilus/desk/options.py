@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from crupto_nautilus.config import DeskConfig
 
 if TYPE_CHECKING:
-    from adapters.bingx.config import DataSettings, ExecutionSettings
+    from adapters.bingx.config import ExecutionSettings
+    from adapters.live.source import FeedSettings
 
 DEFAULT_UNLOCK_HOURS = 24.0
 MONEY_TOLERANCE = 1e-6  # between books and account, USDT
@@ -47,12 +48,12 @@ class BacktestOptions:
 class PaperOptions(BacktestOptions):
     """What the user asked of a paper run; `speed` 0 is as fast as the desk allows, 1 is real time."""
 
-    feed: str = "replay"  # a key of `edges.FEEDS`
+    feed: str = "replay"  # a key of `edges.FEEDS`, with what it is of behind a colon
     execution: str = "sandbox"  # a key of `edges.VENUES`
     speed: float = 0.0
     max_seconds: float | None = None  # wall time
     max_cycles: int | None = None  # instants
     resume: bool = False  # go on from the newest checkpoint of the run
     accept_governance_change: bool = False  # of a run that is resumed
-    data_settings: DataSettings | None = None  # of a live feed
+    data_settings: FeedSettings | None = None  # of a live feed
     execution_settings: ExecutionSettings | None = None  # of an account at a venue

@@ -20,7 +20,7 @@ from adapters.simulated import ORDER_RATE
 from crupto_nautilus.desk.assembly import Desk
 from crupto_nautilus.desk.control import Control
 from crupto_nautilus.desk.early_end import ends_at_once, without_an_instant
-from crupto_nautilus.desk.edges import FEEDS, VENUES, Feed, Venue
+from crupto_nautilus.desk.edges import VENUES, Feed, Venue, make_feed
 from crupto_nautilus.desk.facts import run_facts
 from crupto_nautilus.desk.garbage import rare_collections
 from crupto_nautilus.desk.gentle_end import EndGently, Signals
@@ -89,7 +89,7 @@ def _play(
     wall_start = time.time_ns()
     prepared = prepare_paper(options)
     plan = make_plan(prepared, options, resume_point(previous, prepared, options))
-    feed = FEEDS[options.feed](prepared, plan, options)
+    feed = make_feed(prepared, plan, options)
     venue = VENUES[options.execution](plan, options)
     last_row = previous.last_row if previous is not None else 0
     recording = Recording(last_row + 1)

@@ -29,6 +29,11 @@ class VenueClock:
         passed = (time.monotonic() - self._wall_start) * 1000 * self.speed if self.speed else 0
         return self.start_ms + int(passed) + self._added_ms
 
+    def set_speed(self, speed: float) -> None:
+        """Go on from now at another speed."""
+        self.start_ms, self._added_ms, self._wall_start = self.now_ms(), 0, time.monotonic()
+        self.speed = speed
+
     def advance(self, ms: int) -> int:
         """Move the clock forward and return the new time."""
         if ms < 0:

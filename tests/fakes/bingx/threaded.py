@@ -7,7 +7,7 @@ import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from tests.fakes.bingx.server import FakeBingx
 from tests.fakes.bingx.settings import Settings
@@ -50,27 +50,42 @@ class ThreadedBingx:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(_PATIENCE_S)
 
 
+class Server(Protocol):
+    """A fake exchange that can be started and stopped."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
 @contextmanager
-def running(settings: Settings | None = None, source: Source | None = None) -> Iterator[ThreadedBingx]:
-    """Run an exchange in a thread until the block ends."""
+def in_thread[S: Server](make: Callable[[], S]) -> Iterator[tuple[S, asyncio.AbstractEventLoop]]:
+    """Run a fake exchange in a thread until the block ends; touch it on its loop only."""
     # Garbage of earlier tests may hold engine objects, which must not be dropped on the exchange's thread.
     gc.collect()
     gc.disable()
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="fake-bingx", daemon=True)
+    thread = threading.Thread(target=loop.run_forever, name="fake-exchange", daemon=True)
     thread.start()
 
-    async def make() -> FakeBingx:
-        fake = FakeBingx(settings, source)
+    async def start() -> S:
+        fake = make()
         await fake.start()
         return fake
 
-    fake = asyncio.run_coroutine_threadsafe(make(), loop).result(_PATIENCE_S)
+    fake = asyncio.run_coroutine_threadsafe(start(), loop).result(_PATIENCE_S)
     try:
-        yield ThreadedBingx(fake, loop)
+        yield fake, loop
     finally:
         asyncio.run_coroutine_threadsafe(fake.stop(), loop).result(_PATIENCE_S)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_PATIENCE_S)
         loop.close()
         gc.enable()
+
+
+@contextmanager
+def running(settings: Settings | None = None, source: Source | None = None) -> Iterator[ThreadedBingx]:
+    """Run a fake BingX in a thread until the block ends."""
+    with in_thread(lambda: FakeBingx(settings, source)) as (fake, loop):
+        yield ThreadedBingx(fake, loop)

@@ -9,21 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from crupto_nautilus.desk.options import PaperOptions
-from crupto_nautilus.desk.parity import compare_run, options_of
-from crupto_nautilus.reports.parity import Parity
 from crupto_nautilus.reports.run_folder import RunFolder
 from crupto_nautilus.reports.verify import verify_run
 from strategies.registry import REGISTRY
 from tests.fakes.bingx import threaded
 from tests.fakes.bingx.minutes import MINUTE_MS
 from tests.fakes.bingx.sources import Waves
-from tests.fakes.bingx_paper import on_own_thread, paper_options, play_recorded
-from tests.fakes.bingx_soak import START_MS, settings
+from tests.fakes.bingx_soak import START_MS, SYMBOLS, settings
 from tests.fakes.pulse_rule import SPEC, Pulse
+from tests.fakes.recorded_paper import bingx_data, paper_options, played_and_replayed
 
 SETTLEMENT_MS = START_MS + 480 * MINUTE_MS
-BEFORE_MS = SETTLEMENT_MS - 32 * MINUTE_MS
 
 
 @pytest.fixture(autouse=True)
@@ -36,26 +32,22 @@ def _pulse(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def prove(tmp: Path, speed: float, minutes: int) -> RunFolder:
     """Run, replay what was recorded through the backtest, and compare row by row."""
-    with threaded.running(
-        replace(settings(speed), start_ms=BEFORE_MS, book_push_ms=5_000), Waves(3)
-    ) as venue:
-        options = paper_options(venue, tmp, minutes, "pulse_1m", "range_reversion_5m")
-        folder, found = on_own_thread(lambda: _played_and_replayed(options))
+    exchange = replace(settings(speed), start_ms=SETTLEMENT_MS - 14 * MINUTE_MS, book_push_ms=5_000)
+    with threaded.running(exchange, Waves(3)) as venue:
+        names = tuple(f"{symbol}.BINGX" for symbol in SYMBOLS)
+        options = paper_options(
+            tmp, "bingx", bingx_data(venue), names, minutes, "pulse_1m", "range_reversion_5m"
+        )
+        folder, found = played_and_replayed(options, venue.fake.clock, speed)
     assert found.same, found
     assert list(verify_run(folder).violations) == []
     assert folder.facts.bars_processed == 2 * minutes
     return folder
 
 
-def _played_and_replayed(options: PaperOptions) -> tuple[RunFolder, Parity]:
-    folder = play_recorded(options)
-    again = options_of(folder, catalog=options.catalog, config=options.config, out=options.out)
-    return folder, compare_run(folder, again)
-
-
 def test_replay_of_a_recorded_run_on_bingx_is_identical(tmp_path: Path) -> None:
-    Pulse.last_ns = (SETTLEMENT_MS - 3 * MINUTE_MS) * 10**6  # the last entry is held over the settlement
-    folder = prove(tmp_path, speed=150.0, minutes=34)
+    Pulse.last_ns = (SETTLEMENT_MS - 2 * MINUTE_MS) * 10**6  # the last entry is held over the settlement
+    folder = prove(tmp_path, speed=150.0, minutes=17)
     # A proof about nothing would be none.
     assert int((folder.table("entries")["filled"] > 0).sum()) >= 4
     assert len(folder.table("trades")) >= 2

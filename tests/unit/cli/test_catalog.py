@@ -256,7 +256,7 @@ def test_download_of_an_unknown_kind_or_venue_says_which_there_are(crupto: Crupt
     ],
 )
 def test_a_coin_means_the_usdt_perpetual_of_the_venue(venue: str, asked: str, meant: str) -> None:
-    from crupto_nautilus.cli.catalog_download import instrument_at
+    from catalog.venues import instrument_at
 
     assert instrument_at(venue, asked) == meant
 
