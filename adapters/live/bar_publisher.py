@@ -79,6 +79,11 @@ class BarPublisher:
         if gone is not None and gone.task is not None:
             gone.task.cancel()
 
+    def close(self) -> None:
+        """Want nothing any more."""
+        for topic in list(self._topics):
+            self.remove(topic)
+
     def frame(self, topic: str, data: object) -> None:
         """Take the rows of a kline frame."""
         held = self._topics.get(topic)
@@ -146,8 +151,8 @@ class BarPublisher:
         while closing.first_missing_ms <= closing.wanted_ms:
             wanted = closing.wanted_ms
             rows = await self._rows(held, closing.first_missing_ms, wanted)
-            if held.name not in self._topics:
-                return
+            if held.name not in self._topics or rows is None:
+                return  # what could not be asked is asked again when the next bar closes
             for row in rows:
                 if row.open_ms < wanted:
                     self.backfilled += 1
@@ -158,11 +163,13 @@ class BarPublisher:
                 held.silent = 0
                 await self._on_stale(held.name)
 
-    async def _rows(self, held: _Topic, first_ms: int, last_ms: int) -> list[Kline]:
+    async def _rows(self, held: _Topic, first_ms: int, last_ms: int) -> list[Kline] | None:
+        """Return the bars of [first_ms, last_ms] as far as there are any, None if that is not known."""
         closing = held.closing
         step = closing.minutes * MINUTE_MS
         shown = closing.seen(last_ms)
         rows: list[Kline] = []
+        is_answered = True
         for attempt in range(CONFIRM_ATTEMPTS):
             try:
                 # The forming bar after the last one shows that requests are as far as the stream.
@@ -170,6 +177,7 @@ class BarPublisher:
                     held.contract.symbol, closing.minutes, first_ms, last_ms + 2 * step
                 )
             except VenueError:
+                is_answered = False
                 break
             rows = [row for row in asked if row.open_ms <= last_ms]
             newest = rows[-1] if rows and rows[-1].open_ms == last_ms else None
@@ -188,7 +196,7 @@ class BarPublisher:
         known.update((row.open_ms, row) for row in older)
         if rows and rows[-1].open_ms == last_ms:
             known.setdefault(last_ms, rows[-1])
-        return [known[ms] for ms in sorted(known)]
+        return [known[ms] for ms in sorted(known)] if known or is_answered else None
 
     def _is_final(self, newest: Kline, shown: Kline | None, is_over: bool) -> bool:
         """Whether a bar that a request shows will not change any more."""

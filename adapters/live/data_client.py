@@ -117,6 +117,7 @@ class VenueDataClient(MarketDataClient):
         self.keep("prices", self.prices.run)
 
     async def _disconnect(self) -> None:
+        self.bars.close()
         await self._close()
 
     def keep(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

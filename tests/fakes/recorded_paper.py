@@ -1,6 +1,6 @@
 """The paper desk on the data of a fake exchange, with sandbox execution, recorded as `crupto paper` does.
 
-The exchange's clock runs at its usual pace until the feed is healthy, then fast: what a run sees does not
+The exchange's clock runs at its usual pace until the node listens, then fast: what a run sees does not
 depend on how long a busy machine takes to start it.
 """
 
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.bingx.config import DataSettings, Endpoints, StreamSettings
@@ -21,7 +22,6 @@ from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.paper import run_paper
 from crupto_nautilus.desk.parity import compare_run, options_of
 from crupto_nautilus.desk.record import RecordFeed
-from crupto_nautilus.desk.services import PaperContext
 from crupto_nautilus.reports.parity import Parity
 from crupto_nautilus.reports.run_folder import RunFolder
 from tests.fakes.bingx.clock import VenueClock
@@ -49,29 +49,25 @@ class ClockTime:
             await asyncio.sleep(min(left_ms / 1000 / self._clock.speed, LONGEST_SLEEP_S))
 
 
-class Hurry:
-    """Lets the exchange's clock run fast once the feed is healthy."""
+@contextmanager
+def hurried(clock: VenueClock, speed: float, is_up: Callable[[], bool]) -> Iterator[None]:
+    """Let the exchange's clock run at its usual pace until somebody listens to it, then fast."""
+    over = threading.Event()
 
-    name = "hurry"
-
-    def __init__(self, clock: VenueClock, speed: float) -> None:
-        self._clock, self._speed, self._over = clock, speed, threading.Event()
-
-    def start(self, context: PaperContext) -> None:
-        self._unready = context.feed.unready
-        self._thread = threading.Thread(target=self._watch, name="hurry", daemon=True)
-        self._thread.start()
-
-    def stop(self, reason: str) -> None:
-        self._over.set()
-        self._thread.join()
-        del self._unready
-
-    def _watch(self) -> None:
-        while self._unready().startswith("not connected"):
-            if self._over.wait(0.05):
+    def watch() -> None:
+        while not is_up():
+            if over.wait(0.05):
                 return
-        self._clock.set_speed(self._speed)
+        clock.set_speed(speed)
+
+    clock.set_speed(1.0)
+    thread = threading.Thread(target=watch, name="hurry", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def bingx_data(venue: ThreadedBingx) -> DataSettings:
@@ -105,14 +101,9 @@ def paper_options(
     )
 
 
-def played_and_replayed(options: PaperOptions, clock: VenueClock, speed: float) -> tuple[RunFolder, Parity]:
+def played_and_replayed(options: PaperOptions) -> tuple[RunFolder, Parity]:
     """Run the desk, then replay what it recorded through the backtest and compare row by row."""
-    clock.set_speed(1.0)
-    return on_own_thread(lambda: _play(options, Hurry(clock, speed)))
-
-
-def _play(options: PaperOptions, hurry: Hurry) -> tuple[RunFolder, Parity]:
-    folder = RunFolder(run_paper(options, [RecordFeed(Catalog.create(options.catalog)), hurry]))
+    folder = RunFolder(run_paper(options, [RecordFeed(Catalog.create(options.catalog))]))
     again = options_of(folder, catalog=options.catalog, config=options.config, out=options.out)
     return folder, compare_run(folder, again)
 

@@ -261,9 +261,9 @@ class FakeBybit:
     async def _send(self, topic: str, frame: dict[str, Any]) -> None:
         if self.faults.mute:
             return
-        text, self.faults.frame = self.faults.frame or json.dumps(frame), None
         for socket, topics in list(self._topics.items()):
             if topic in topics:
+                text, self.faults.frame = self.faults.frame or json.dumps(frame), None
                 with contextlib.suppress(ConnectionError):
                     await socket.send_str(text)
 

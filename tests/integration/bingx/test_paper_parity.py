@@ -17,7 +17,7 @@ from tests.fakes.bingx.minutes import MINUTE_MS
 from tests.fakes.bingx.sources import Waves
 from tests.fakes.bingx_soak import START_MS, SYMBOLS, settings
 from tests.fakes.pulse_rule import SPEC, Pulse
-from tests.fakes.recorded_paper import bingx_data, paper_options, played_and_replayed
+from tests.fakes.recorded_paper import bingx_data, hurried, on_own_thread, paper_options, played_and_replayed
 
 SETTLEMENT_MS = START_MS + 480 * MINUTE_MS
 
@@ -38,7 +38,8 @@ def prove(tmp: Path, speed: float, minutes: int) -> RunFolder:
         options = paper_options(
             tmp, "bingx", bingx_data(venue), names, minutes, "pulse_1m", "range_reversion_5m"
         )
-        folder, found = played_and_replayed(options, venue.fake.clock, speed)
+        with hurried(venue.fake.clock, speed, lambda: bool(venue.fake.stream.connections)):
+            folder, found = on_own_thread(lambda: played_and_replayed(options))
     assert found.same, found
     assert list(verify_run(folder).violations) == []
     assert folder.facts.bars_processed == 2 * minutes

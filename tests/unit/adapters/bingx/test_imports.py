@@ -21,6 +21,7 @@ _PROBE = "import sys; sys.exit(1 if any(n.split('.')[0] == 'ccxt' for n in sys.m
         "import crupto_nautilus.cli.paper; import crupto_nautilus.cli.catalog_download",
         "import crupto_nautilus.desk.paper; import crupto_nautilus.desk.backtest",
         "import crupto_nautilus.desk.bingx_edges; import adapters.bingx.download",
+        "import crupto_nautilus.desk.ccxt_edges; import adapters.ccxt_data.data",
     ],
 )
 def test_importing_it_does_not_import_ccxt(statements: str, project_dir: Path) -> None:
