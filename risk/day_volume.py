@@ -1,13 +1,12 @@
 """Quote volume of the last day by instrument, summed from a table instead of from a day of bars.
 
-Guarantees: the sum is exact (rounded once), so it does not depend on when or how often somebody asked; a bar
-that came late counts by the time at which it closed.  Bars are taken over when somebody asks, or when many
-wait: an instant costs nothing else on the hot path.
+Guarantees: the sum depends on the bars alone, not on when or how often somebody asked; a bar that came late
+counts by the time at which it closed.  Bars are taken over when somebody asks, or when many wait: an instant
+costs nothing else on the hot path.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -55,7 +54,7 @@ class DayVolumes:
         end = self._end
         begin = max(0, end - self._columns)
         recent = self._stamps[begin:end] > now_ns - DAY_NS
-        return math.fsum(self._table[row, begin:end][recent].tolist())
+        return float(self._table[row, begin:end][recent].sum())
 
     def _catch_up(self) -> None:
         waiting = self._waiting

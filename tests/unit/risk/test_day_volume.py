@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,12 +26,14 @@ def _bar(name: str, hour: int, volume: float) -> Bar:
     ),
     st.sets(st.integers(0, HOURS)),
 )
-def test_the_sum_is_exact_with_holes_and_whenever_it_is_asked_for(
+def test_the_sum_is_that_of_the_last_day_with_holes_and_whenever_it_is_asked_for(
     moments: list[dict[str, float]], asked: set[int]
 ) -> None:
-    volumes = DayVolumes(25)
+    volumes, never_asked = DayVolumes(25), DayVolumes(25)
     for hour, moment in enumerate(moments, 1):
-        volumes.push(tuple(_bar(name, hour, moment[name]) for name in sorted(moment)))
+        bars = tuple(_bar(name, hour, moment[name]) for name in sorted(moment))
+        volumes.push(bars)
+        never_asked.push(bars)
         if hour in asked:
             volumes.total_usd("A", hour * HOUR_NS)
     now = len(moments) * HOUR_NS
@@ -40,7 +43,8 @@ def test_the_sum_is_exact_with_holes_and_whenever_it_is_asked_for(
             for hour, moment in enumerate(moments, 1)
             if hour * HOUR_NS > now - DAY_NS and name in moment
         ]
-        assert volumes.total_usd(name, now) == math.fsum(day)
+        assert volumes.total_usd(name, now) == pytest.approx(math.fsum(day), rel=1e-12)
+        assert volumes.total_usd(name, now) == never_asked.total_usd(name, now)
 
 
 def test_a_late_bar_counts_by_the_time_at_which_it_closed() -> None:
