@@ -278,6 +278,7 @@ def _blocked(context: DecisionContext, until_ns: int, named: bool) -> str | None
     row = context.row
     detail = "" if row is None else row.detail
     if until_ns > context.ts:
-        left = (until_ns - context.ts) / MINUTE_NS
-        return f"{left:g} min left" + (f": {detail}" if named and detail else "")
+        minutes = -((context.ts - until_ns + 1) // MINUTE_NS)  # the end lies 1 ns behind the last bar refused
+        left = f"{minutes} min left" if minutes else "ends with this bar"
+        return left + (f": {detail}" if named and detail else "")
     return (detail or "blocked by the mandate") if named and until_ns == 0 else None

@@ -103,6 +103,16 @@ def test_mandate_reasons(world: World, row: dict[str, Any], reason: RefusalReaso
     assert words in refused.detail  # type: ignore[union-attr]
 
 
+def test_a_block_says_how_long_it_lasts_also_in_its_last_bar(world: World) -> None:
+    signal = world.signal()
+    said = []
+    for minutes in (15, 0):
+        row = {"cooldown_until_ns": world.ts + minutes * MINUTE_NS + 1}
+        refused = world.decide(signal, mandate=world.mandate(BTC, signal.strategy, **row))
+        said.append(refused.detail)  # type: ignore[union-attr]
+    assert said == ["15 min left", "ends with this bar"]
+
+
 def test_blocks_end_exactly_at_their_time(world: World) -> None:
     signal = world.signal()
     row = {"cooldown_until_ns": world.ts, "rested_until_ns": world.ts, "reason": R.COOLDOWN}
