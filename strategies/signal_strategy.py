@@ -16,20 +16,18 @@ from risk.vocabulary import (
     Decision,
     DeskMode,
     DeskState,
-    EntryDone,
     Fill,
     Instant,
     RefusalReason,
     Refused,
     Role,
-    Signal,
 )
 from strategies import bus
-from strategies.entry import EntryAction, EntryMachine, SendEntry
-from strategies.exits import CloseAll, ExitAction, ExitMachine, PlaceTarget, SetStop
+from strategies.acting import ActingDesk
+from strategies.entry import EntryMachine
+from strategies.exits import ExitMachine
 from strategies.guarded import guarded
 from strategies.registry import StrategySpec
-from strategies.restore import RestoredDesk
 from strategies.rule import Rule, Setup, signal_of
 from strategies.slot import OrderRecord, Slot
 
@@ -37,7 +35,7 @@ from strategies.slot import OrderRecord, Slot
 IN_THE_MARKET = "was in the market"
 
 
-class SignalStrategy(RestoredDesk):
+class SignalStrategy(ActingDesk):
     """Runs one pure rule per instrument; subclasses only name their rule."""
 
     def setup(self, spec: StrategySpec, priority: int, **orders: Any) -> SignalStrategy:
@@ -142,7 +140,7 @@ class SignalStrategy(RestoredDesk):
         self._entering[signal.instrument] = slot
         self._act_entry(slot, entry.start())
 
-    # --- entries -------------------------------------------------------------------------------------------
+    # --- bars -> entries and exits -------------------------------------------------------------------------
 
     def _advance_entries(self, instant: Instant) -> None:
         fresh = {bar.instrument for bars in instant.bars.values() for bar in bars}
@@ -150,105 +148,10 @@ class SignalStrategy(RestoredDesk):
             if instrument in fresh and instant.ts_event > slot.signal.ts_event:
                 self._act_entry(slot, slot.entry.on_instant(instant.ts_event))
 
-    def _act_entry(self, slot: Slot, actions: list[EntryAction]) -> None:
-        signal = slot.signal
-        for action in actions:
-            if isinstance(action, SendEntry):
-                if action.price is None:
-                    record = self.send_market(
-                        slot, Role.ENTRY, signal.side, action.quantity, slot.expected_slippage_bps
-                    )
-                elif slot.stop is None:
-                    stop_price = slot.exits.stop_for(action.price)
-                    record = self.send_protected_entry(
-                        slot, signal.side, action.quantity, action.price, stop_price
-                    )
-                else:
-                    record = self.send_limit(slot, Role.ENTRY, signal.side, action.quantity, action.price)
-                record.attempt = action.attempt
-                slot.entries[action.attempt] = record
-            else:
-                self.send_cancel(slot.entries.get(action.attempt))
-        self._check_entry(slot)
-
-    def _check_entry(self, slot: Slot) -> None:
-        if slot.entry_reported or not slot.entry.done:
-            return
-        slot.entry_reported = True
-        signal, exits = slot.signal, slot.exits
-        self._entering.pop(signal.instrument, None)
-        # Inside an instant the targets wait for its close: an order sent while its bars run makes a
-        # backtest's venue look at all stops once more, and a sandbox's not.
-        if self._closed_ns == self.desk_clock.now_ns:
-            self._act_exits(slot, exits.entry_complete(self._closed_ns))
-        self._report_entry(signal, exits.entered, exits.average_price, slot.entry.reason)
-        self._drop_if_over(slot)
-
-    def _report_entry(self, signal: Signal, filled: float, average_price: float, reason: str) -> None:
-        done = EntryDone(
-            self.desk_clock.now_ns,
-            signal.trace_id,
-            self.strategy_name,
-            signal.instrument,
-            filled,
-            average_price,
-            reason,
-        )
-        self.publish_message(bus.entry_done(self.strategy_name), done)
-
-    # --- exits ---------------------------------------------------------------------------------------------
-
     def _manage(self, slot: Slot, bar: Bar, rule: Rule) -> None:
         spec = slot.signal.exits
         condition = rule.exit_due(slot.signal.side) if spec.on_condition else None
         self._act_exits(slot, slot.exits.bar_closed(bar.ts_event, bar.close, rule.atr, condition))
-
-    def _act_exits(self, slot: Slot, actions: list[ExitAction]) -> None:
-        side = -slot.signal.side
-        for action in actions:
-            if isinstance(action, SetStop):
-                slot.stop_wanted = (action.quantity, action.price)
-                self.sync_stop(slot)
-            elif isinstance(action, PlaceTarget):
-                slot.targets[action.role] = self.send_limit(
-                    slot, action.role, side, action.quantity, action.price
-                )
-            elif isinstance(action, CloseAll):
-                self._close(slot, action)
-
-    def _close(self, slot: Slot, action: CloseAll) -> None:
-        self._act_entry(slot, slot.entry.stop(action.reason))
-        for record in slot.targets.values():
-            self.send_cancel(record)
-        notional = action.quantity * slot.exits.average_price
-        slippage = self.slippage_bps(slot.signal.instrument, notional) + slot.overrun_bps
-        slot.closing = self.send_market(
-            slot, Role.EXIT, -slot.signal.side, action.quantity, slippage, action.reason
-        )
-
-    def _close_entry_bars(self, instant: Instant) -> None:
-        """Close what its resting entry's own bar carried through the stop in one step; else place targets."""
-        for name, slot in list(self.slots.items()):
-            if slot.resting_fill_ns == instant.ts_event and slot.exits.left > 0.0:
-                bars = (
-                    bar for m in sorted(instant.bars) for bar in instant.bars[m] if bar.instrument == name
-                )
-                finest = next(bars, None)
-                way_back_bps = slot.passed_by(finest) if finest is not None else None
-                if way_back_bps is not None:
-                    slot.overrun_bps = way_back_bps  # price must have gone through it after the fill
-                    self._act_exits(slot, slot.exits.close("stop_passed"))
-            if slot.entry_reported and slot.exits.bar_zero_ns == 0:
-                self._act_exits(slot, slot.exits.entry_complete(instant.ts_event))
-
-    def _drop_if_over(self, slot: Slot) -> None:
-        if not slot.over:
-            return
-        self.send_cancel(slot.stop)
-        for record in slot.targets.values():
-            self.send_cancel(record)
-        if self.slots.get(slot.signal.instrument) is slot:
-            del self.slots[slot.signal.instrument]
 
     # --- engine events -------------------------------------------------------------------------------------
 
