@@ -21,6 +21,7 @@ from crupto_nautilus.cli.paper_venue import (
     check_live,
     data_settings,
     execution_settings,
+    forget_keys,
     live_catalog,
     live_symbols,
 )
@@ -138,6 +139,7 @@ def _run(options: PaperOptions, services: list[RunService], status_every_s: floa
     from crupto_nautilus.cli.dashboard_service import dashboard_services
     from crupto_nautilus.cli.running import run_paper_desk
 
+    forget_keys()
     around = [*services, *dashboard_services(options.config)]
     return run_paper_desk(options, around, status_every_s=status_every_s)
 

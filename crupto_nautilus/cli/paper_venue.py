@@ -97,6 +97,12 @@ def data_settings(feed: str, execution: str) -> FeedSettings:
     return DataSettings(endpoints=found)
 
 
+def forget_keys() -> None:
+    """Take the keys out of the environment: whatever this process starts does not inherit them."""
+    for name in ("BINGX_API_KEY", "BINGX_API_SECRET"):
+        os.environ.pop(name, None)
+
+
 def execution_settings(execution: str, out: Path, run_id: str) -> ExecutionSettings | None:
     """Return the settings of the demo account, None for the sandbox.
 
