@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from nautilus_trader.adapters.sandbox import SandboxExecutionClientConfig, SandboxExecutionClientFactory
-from nautilus_trader.live import DataClientConfig
+from nautilus_trader.live import DataClientConfig, LiveExecutionEngineConfig
 from nautilus_trader.model import Venue as EngineVenue
 
 from adapters.live.gate import InstantGate
@@ -180,7 +180,11 @@ class Sandbox:
 
     def add_to(self, builder: Any) -> Any:
         """Add the sandbox."""
-        return builder.add_simulated_exec_client(self._name, SandboxExecutionClientFactory(), self._config)
+        # A stop that waits for its resting entry is in flight all the while: no wall clock may declare it dead.
+        engine = LiveExecutionEngineConfig(inflight_check_interval_ms=0)
+        return builder.with_exec_engine_config(engine).add_simulated_exec_client(
+            self._name, SandboxExecutionClientFactory(), self._config
+        )
 
 
 def _bingx(prepared: Prepared, plan: DeskPlan, options: PaperOptions) -> Feed:
