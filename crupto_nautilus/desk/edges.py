@@ -180,7 +180,7 @@ class Sandbox:
 
     def add_to(self, builder: Any) -> Any:
         """Add the sandbox."""
-        # A stop that waits for its resting entry is in flight all the while: no wall clock may declare it dead.
+        # A stop that waits for its resting entry is in flight all the while: no clock may declare it dead.
         engine = LiveExecutionEngineConfig(inflight_check_interval_ms=0)
         return builder.with_exec_engine_config(engine).add_simulated_exec_client(
             self._name, SandboxExecutionClientFactory(), self._config
