@@ -2,12 +2,14 @@
 
 Guarantees: an answer is accepted only if it is an object with code 0 and `data` of the expected type; a read
 is repeated after passing failures, an order is never; nothing of a request (keys, signature, address) is part
-of an error; requests carry the venue's time; a block by the venue pauses everything.
+of an error; a redirect is never followed, so key and signature reach no other host; requests carry the
+venue's time; a block by the venue pauses everything.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
 from collections.abc import Mapping
@@ -117,6 +119,19 @@ class HttpStatus(Exception):
         self.status = status
 
 
+class _NoRedirects:
+    """A session of aiohttp that follows no redirect; the rest of it is the session's own."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._session, name)
+        if name not in {"get", "post", "put", "delete", "patch", "head", "options", "request"}:
+            return found
+        return functools.partial(found, allow_redirects=False)
+
+
 class BingxRest:
     """One connection to the REST interface; make one for market data and one for trading."""
 
@@ -165,6 +180,11 @@ class BingxRest:
             """ccxt's BingX with the venue's time and without its judgement of answers."""
 
             logger = silent
+
+            def open(self, lazy: bool = False) -> None:
+                super().open(lazy)
+                if self.session is not None and not isinstance(self.session, _NoRedirects):
+                    self.session = _NoRedirects(self.session)
 
             def nonce(self) -> int:
                 return clock.now_ms()

@@ -218,6 +218,8 @@ class FakeBingx:
             return self._response({"code": fault.status, "msg": str(fault.body), "data": {}})
         if fault.kind == "status":
             text = fault.body if isinstance(fault.body, str) else json.dumps(fault.body)
+            if 300 <= fault.status < 400:  # the body says where to
+                return web.Response(status=fault.status, headers={"Location": text})
             kind = "text/html" if text.startswith("<") else "application/json"
             return web.Response(status=fault.status, text=text, content_type=kind)
         if fault.kind == "hang_before":

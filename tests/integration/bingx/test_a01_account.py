@@ -11,13 +11,13 @@ import pytest
 
 from adapters.bingx.account_guard import secure_account
 from adapters.bingx.config import Credentials, Endpoints, ExecutionSettings
-from adapters.bingx.errors import BingxError, MalformedAnswer, SafetyStop
+from adapters.bingx.errors import BingxError, MalformedAnswer, SafetyStop, VenueRefused
 from adapters.bingx.market_rows import contract
 from adapters.bingx.order_params import text
-from adapters.bingx.rest import BingxRest
+from adapters.bingx.rest import BALANCE, EXTEND_KEY, PLACE, BingxRest
 from tests.fakes.bingx.client import Client
 from tests.fakes.bingx.contracts import BTC
-from tests.fakes.bingx.rest_faults import named
+from tests.fakes.bingx.rest_faults import RestFault, named
 from tests.fakes.bingx.scenario import scenario
 from tests.fakes.bingx.server import FakeBingx
 from tests.fakes.bingx.settings import TEST_KEY, TEST_SECRET, Settings
@@ -141,6 +141,21 @@ async def test_a17_key_is_in_no_log_and_no_error(caplog: pytest.LogCaptureFixtur
     for line in texts:
         assert TEST_KEY not in line
         assert TEST_SECRET not in line
+
+
+@scenario
+async def test_a17_redirect_of_a_signed_request_is_refused_and_not_followed() -> None:
+    async with FakeBingx(Settings(hedge=False)) as fake, FakeBingx(Settings(hedge=False)) as elsewhere:
+        settings = settings_of(fake)
+        target = f"{elsewhere.rest_url}/openApi/swap/v3/user/balance"
+        rest = BingxRest(settings.endpoints, settings.credentials, timeout_s=2.0)
+        await rest.open()
+        for endpoint, params in ((BALANCE, {}), (PLACE, {"symbol": "BTC-USDT"}), (EXTEND_KEY, {})):
+            fake.rest_faults.plan(RestFault("", "status", status=307, body=target))
+            with pytest.raises(VenueRefused, match="307"):
+                await rest.call(endpoint, params)
+        await rest.close()
+        assert not elsewhere.calls
 
 
 @pytest.mark.parametrize(("number", "digits"), [("0.01005", 4), ("64000.05", 1)], ids=["quantity", "price"])
