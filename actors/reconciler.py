@@ -1,9 +1,10 @@
 """ReconcilerActor: books against venue, after a restart and between any two instants of a live run.
 
 Guarantees: until a resumed run has found every position, every resting order and a stop for every position
-at the venue, entries are refused with RECONCILING and what is missing is said; a position that became smaller
-without the desk is booked at the last price and halts its instrument; one that became larger or turned is
-never touched, and halts its instrument until an operator says otherwise.
+at the venue, entries are refused with RECONCILING and what is missing is said; what an exit filled beyond
+its own position is booked where the venue took it from, at the price of the fill; a position that became
+smaller without the desk is booked at the last price and halts its instrument; one that became larger or
+turned is never touched, and halts its instrument until an operator says otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, ClassVar
 from actors.agent import DeskAgent
 from risk.books import Books
 from risk.engine import RiskDesk
-from risk.vocabulary import Alarm, DeskState
+from risk.vocabulary import Alarm, DeskState, Fill
 from strategies import bus
 from strategies.guarded import guarded
 from strategies.order_desk import FOREIGN_CHANGE
@@ -23,7 +24,11 @@ from strategies.signal_strategy import SignalStrategy
 RECONCILING = "reconciling"
 """Flag that refuses entries: something at the venue is not explained (yet); `@<instrument>` limits it."""
 
+NETTED = "netted"
+"""Kind of the alarm, and exit reason, of what one strategy's exit took out of another one's position."""
+
 _SIZE_NOISE = 1e-9
+_SIZE_DIGITS = 12
 
 
 def held_back(instrument: str) -> str:
@@ -58,6 +63,7 @@ class ReconcilerActor(DeskAgent):
         self.hear(bus.RESTORED, self.on_restored, bus.MONITOR_PRIORITY + 1)
         self.hear(bus.SETTLED, self.on_settled, bus.MONITOR_PRIORITY + 1)
         self.hear(bus.ALARM, self.on_alarm, bus.MONITOR_PRIORITY + 1)
+        self.hear(bus.SURPLUS, self.on_surplus, bus.MONITOR_PRIORITY + 1)
 
     @property
     def _reconciling(self) -> bool:
@@ -99,6 +105,42 @@ class ReconcilerActor(DeskAgent):
         """Keep entries of an instrument back on which something happened that the desk did not cause."""
         if alarm.kind == FOREIGN_CHANGE:
             self._flags.add(f"{held_back(alarm.subject)}:{alarm.detail}")
+
+    @guarded
+    def on_surplus(self, fill: Fill) -> None:
+        """Book what an exit filled beyond its position on those that the venue took it from.
+
+        The account is netted: reduce-only clips an order at the account's position, not at the strategy's.
+        """
+        left, name = fill.quantity, fill.instrument
+        for strategy in self._strategies:
+            held = self._desk.books.positions.get((strategy.strategy_name, name))
+            if (
+                held is None
+                or held.side == fill.side
+                or left <= 0.0
+                or strategy.strategy_name == fill.strategy
+            ):
+                continue
+            part = min(left, held.quantity)
+            left = max(0.0, round(left - part, _SIZE_DIGITS))
+            detail = (
+                f"{part:g} of {fill.role} order {fill.client_order_id} of {fill.strategy} closed what "
+                f"{strategy.strategy_name} holds: the venue nets one position an instrument"
+            )
+            self.publish_message(bus.ALARM, Alarm(fill.ts_event, NETTED, name, detail))
+            share = part / fill.quantity
+            strategy.adopt_reduction(
+                name,
+                part,
+                fill.price,
+                round(fill.fee * share, 8),
+                round(fill.slippage_usd * share, 8),
+                NETTED,
+            )
+        if left > 0.0:
+            detail = f"{left:g} of {fill.role} order {fill.client_order_id} filled beyond every position"
+            self.publish_message(bus.ALARM, Alarm(fill.ts_event, FOREIGN_CHANGE, name, detail))
 
     def _problems(self) -> list[str]:
         """Return what the desk believes to hold and the venue does not, in words."""
@@ -156,7 +198,7 @@ class ReconcilerActor(DeskAgent):
         self.publish_message(bus.ALARM, Alarm(ts, FOREIGN_CHANGE, name, detail))
         for strategy in self._strategies:
             position = books.positions.get((strategy.strategy_name, name))
-            if position is not None and gone > 0.0:
+            if position is not None and gone > 0.0 and name in strategy.slots:
                 part = min(gone, position.quantity)
                 strategy.adopt_reduction(name, part, price)
                 gone -= part

@@ -20,6 +20,7 @@ PLAN: Final = "desk.plan"
 SAFE_MODE: Final = "desk.safe_mode"
 ALARM: Final = "desk.alarm"
 FUNDING_PAID: Final = "desk.funding"
+SURPLUS: Final = "desk.surplus"  # part of an exit's fill beyond what its strategy held
 
 
 def signal(strategy: str) -> str:

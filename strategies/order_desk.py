@@ -252,7 +252,12 @@ class OrderDesk(Strategy):
         record.working = False
 
     def publish_fill(self, record: OrderRecord, event: Any) -> Fill:
-        """Split the charged commission into fee, priced slippage and liquidation, and publish the fill."""
+        """Split the charged commission into fee, priced slippage and liquidation, and publish the fill.
+
+        A venue nets an account: two exits of one strategy that fill at once (a stop while its position is
+        being closed) may take more than the strategy holds, out of what another one holds.  That part is
+        published apart; the fill returned is the strategy's own, with quantity 0 if nothing of it is.
+        """
         rules = self.rules[record.slot.signal.instrument]
         # `as_double` of a large fixed-point value carries noise in its last digits: back to the grid.
         quantity = round(event.last_qty.as_double(), rules.size_digits)
@@ -287,10 +292,19 @@ class OrderDesk(Strategy):
             record.reason,
             taken.borne_usd,
         )
-        self.publish_message(self._topics["fill"], fill)
+        surplus = 0.0 if record.role is Role.ENTRY else self._surplus(record, quantity)
+        if surplus > 0.0:
+            self.publish_message(bus.SURPLUS, part_of(fill, surplus))
+            fill = part_of(fill, round(quantity - surplus, rules.size_digits))
+        if fill.quantity > 0.0:
+            self.publish_message(self._topics["fill"], fill)
         if at is not None and not already:
             self._alarm_liquidation(record.slot, at, price)
         return fill
+
+    def _surplus(self, record: OrderRecord, quantity: float) -> float:
+        rules = self.rules[record.slot.signal.instrument]
+        return max(0.0, round(quantity - record.slot.exits.left, rules.size_digits))
 
     def _alarm_liquidation(self, slot: Slot, at: Takeover, price: float) -> None:
         signal = slot.signal
@@ -367,6 +381,17 @@ class OrderDesk(Strategy):
     def _price(self, instrument: str, value: float) -> Price:
         digits = self.rules[instrument].price_digits
         return Price(round(value, digits), digits)
+
+
+def part_of(fill: Fill, quantity: float) -> Fill:
+    """Return a part of a fill with its share of the costs."""
+    share = quantity / fill.quantity
+    return fill._replace(
+        quantity=quantity,
+        fee=round(fill.fee * share, 8),
+        slippage_usd=round(fill.slippage_usd * share, 8),
+        liquidation_usd=round(fill.liquidation_usd * share, 8),
+    )
 
 
 def _engine_side(side: int) -> OrderSide:

@@ -99,7 +99,11 @@ class RestoredDesk(OrderDesk):
         for record in resting:
             if record.order_id not in self._returning:
                 self._return_order(record, slot.entry.open[record.attempt])
-        self._act_exits(slot, exits.close_lost())
+        closing = slot.closing
+        if closing is not None and closing.order_id in self._records:
+            self._return_order(closing, min(closing.quantity, exits.left))
+        else:
+            self._act_exits(slot, exits.close_lost())
 
     def _return_order(self, record: OrderRecord, quantity: float) -> None:
         self._returning[record.order_id] = record
@@ -177,14 +181,23 @@ class RestoredDesk(OrderDesk):
             found.append(f"{self.strategy_name} {name}: no stop works for {left:g}")
         return found
 
-    def adopt_reduction(self, instrument: str, quantity: float, price: float) -> None:
-        """Book that a part of a position was closed at the venue without the desk; go on with the rest."""
+    def adopt_reduction(
+        self,
+        instrument: str,
+        quantity: float,
+        price: float,
+        fee_usd: float = 0.0,
+        slippage_usd: float = 0.0,
+        reason: str = FOREIGN_CHANGE,
+    ) -> None:
+        """Book that a part of a position was closed by no order of this strategy; go on with the rest."""
         slot = self.slots[instrument]
         signal, now = slot.signal, self.desk_clock.now_ns
         fill = Fill(
             now, now, signal.trace_id, self.strategy_name, instrument,
-            client_order_id(self.run_id, signal.trace_id, FOREIGN_CHANGE, slot.next_attempt(FOREIGN_CHANGE)),
-            Role.EXIT, -signal.side, quantity, price, 0.0, 0.0, False, self._virtual_asset, FOREIGN_CHANGE,
+            client_order_id(self.run_id, signal.trace_id, reason, slot.next_attempt(reason)),
+            Role.EXIT, -signal.side, quantity, price, fee_usd, slippage_usd, False, self._virtual_asset,
+            reason,
         )  # fmt: skip
         self.publish_message(self._topics["fill"], fill)
         actions = slot.exits.exit_filled(Role.EXIT, quantity, True)
@@ -194,7 +207,8 @@ class RestoredDesk(OrderDesk):
 
 def _slot_state(slot: Slot, live: dict[str, OrderRecord]) -> dict[str, Any]:
     signal, stop = slot.signal, slot.stop
-    orders = [*slot.entries.values(), *([stop] if stop is not None else []), *slot.targets.values()]
+    single = [order for order in (stop, slot.closing) if order is not None]
+    orders = [*slot.entries.values(), *single, *slot.targets.values()]
     return {
         "signal": {**signal._asdict(), "exits": signal.exits._asdict()},
         "entry": slot.entry.state(),
@@ -256,7 +270,9 @@ def _records_of(slot: Slot, orders: list[dict[str, Any]]) -> list[OrderRecord]:
             slot.entries[record.attempt] = record
         elif role is Role.STOP:
             slot.stop = record
-        elif role is not Role.EXIT:
+        elif role is Role.EXIT:
+            slot.closing = record
+        else:
             slot.targets[role] = record
         records.append(record)
     return records

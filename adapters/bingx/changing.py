@@ -9,12 +9,14 @@ market; an unknown outcome is looked up before anything is sent again.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
 from nautilus_trader.model import VenueOrderId
 
+from adapters.bingx.constants import BATCH_CANCEL
 from adapters.bingx.dead_man import DeadMansSwitch
 from adapters.bingx.errors import BingxError, Treatment, VenueRefused
 from adapters.bingx.ledger import OrderLedger
@@ -174,7 +176,7 @@ class OrderChanger:
         else:
             if answer.new is not None:
                 return answer.new
-            if not answer.cancelled:
+            if not answer.cancelled or tracked.closed:
                 return None
             self.restored += 1
             return await self.place(tracked, params)
@@ -198,7 +200,7 @@ class OrderChanger:
                 if not alive:
                     query = {"symbol": tracked.symbol, "orderId": old}
                     gone = order(await self._rest.call(ORDER, query))
-                    if gone.state is not State.CANCELLED:
+                    if gone.state is not State.CANCELLED or tracked.closed:
                         return None
                     if over:
                         self.restored += 1
@@ -232,6 +234,8 @@ class OrderChanger:
         self._ledger.end(tracked, State.CANCELLED, now)
 
     def _refuse(self, tracked: TrackedOrder, reason: str) -> None:
+        if tracked.closed:
+            return  # whoever asked has heard of the end
         venue_id = VenueOrderId(tracked.venue_id) if tracked.venue_id else None
         self._events.generate_order_modify_rejected(
             tracked.order, venue_id, reason[:200], self._rest.clock.now_ms() * MS
@@ -279,6 +283,27 @@ class OrderChanger:
         for tracked in group:
             if tracked.venue_id in done and not tracked.closed:
                 await self._reconciler.order(tracked)  # with what it filled before
+
+    async def cancel_many(self, found: Iterable[TrackedOrder | None]) -> None:
+        """Cancel orders together, by symbol; what the venue did not cancel is asked for one by one."""
+        mine = [tracked for tracked in found if tracked is not None]
+        for symbol in sorted({tracked.symbol for tracked in mine}):
+            group = [t for t in mine if t.symbol == symbol and t.waits_for is None and not t.closed]
+            for at in range(0, len(group), BATCH_CANCEL):
+                await self.cancel_batch(symbol, group[at : at + BATCH_CANCEL])
+        for tracked in mine:
+            if not tracked.closed:
+                await self.cancel_tracked(tracked)
+
+    async def cancel_tracked(self, tracked: TrackedOrder) -> None:
+        """Cancel an order under its lock; one that waits for its entry never was at the venue by itself."""
+        async with tracked.lock:
+            if tracked.waits_for is not None:
+                tracked.waits_for.stop = None
+                now = self._rest.clock.now_ms()
+                self._ledger.reject(tracked, "cancelled before its entry filled", now)
+                return
+            await self.cancel(tracked)
 
     def _cancel_refused(self, tracked: TrackedOrder, reason: str) -> None:
         venue_id = VenueOrderId(tracked.venue_id) if tracked.venue_id else None

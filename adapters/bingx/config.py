@@ -9,6 +9,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -197,6 +198,22 @@ class DataSettings(FeedSettings):
 
 
 @dataclass(frozen=True, slots=True)
+class Takeover:
+    """What is to be taken over.
+
+    Parameters
+    ----------
+    positions : mapping of str to Decimal
+        Average price by the client id of the order that stands for a position.
+    orders : frozenset of str
+        Client ids of the orders that rested or were under way.
+    """
+
+    positions: Mapping[str, Decimal] = field(default_factory=dict)
+    orders: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionSettings:
     """Execution on a VST account.
 
@@ -214,6 +231,8 @@ class ExecutionSettings:
         would cancel protective stops too, so it is armed only while no stop rests.
     order_journal : Path or None
         File that remembers the client ids of stop orders, which the venue may not echo, across a restart.
+    takeover : Takeover or None
+        What an earlier process left at the venue and the strategies will submit again.
     """
 
     credentials: Credentials
@@ -231,6 +250,7 @@ class ExecutionSettings:
     reconcile_s: float = 30.0
     key_renewal_s: float = 20 * 60.0
     order_journal: Path | None = None
+    takeover: Takeover | None = None
     stream: StreamSettings = StreamSettings()
     timebase: Timebase = field(default_factory=WallTime)
 

@@ -8,7 +8,6 @@ position does, and it is disarmed before a stop is placed.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from adapters.bingx.errors import BingxError
@@ -29,7 +28,7 @@ class DeadMansSwitch:
     def __init__(self, rest: BingxRest, seconds: int, resting: Callable[[], tuple[int, int]]) -> None:
         self._rest, self._seconds, self._resting = rest, seconds, resting
         self.armed = False
-        self._renew_at = 0.0
+        self._renew_ms = 0
         self._lock = asyncio.Lock()
         self.renewals = 0
         self.failures = 0
@@ -42,11 +41,12 @@ class DeadMansSwitch:
             entries, protective = self._resting()
             wanted = entries > 0 and protective == 0
             try:
-                if wanted and time.monotonic() >= self._renew_at:
+                now_ms = self._rest.clock.now_ms()
+                if wanted and now_ms >= self._renew_ms:
                     await self._rest.call(DEAD_MAN, {"type": "ACTIVATE", "timeOut": self._seconds})
                     self.armed = True
                     self.renewals += 1
-                    self._renew_at = time.monotonic() + self._seconds / 4
+                    self._renew_ms = now_ms + self._seconds * 1000 // 4
                 elif not wanted:
                     await self._disarm()
             except BingxError:
@@ -64,4 +64,4 @@ class DeadMansSwitch:
     async def _disarm(self) -> None:
         if self.armed:
             await self._rest.call(DEAD_MAN, {"type": "CLOSE"})
-            self.armed, self._renew_at = False, 0.0
+            self.armed, self._renew_ms = False, 0

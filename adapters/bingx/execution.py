@@ -9,27 +9,26 @@ user stream and every `reconcile_s` the venue is compared with what is known (`r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Any
 
 from nautilus_trader.live.clients import ExecutionClient
 from nautilus_trader.model import (
-    AccountBalance,
     AccountId,
     AccountType,
-    Money,
     OmsType,
     Venue,
 )
 
-from adapters.bingx.account_guard import free_margin, secure_account, virtual_balance
-from adapters.bingx.account_rows import BalanceRow
+from adapters.bingx.account_guard import secure_account
+from adapters.bingx.account_news import AccountNews
 from adapters.bingx.changing import OrderChanger, wanted_of
-from adapters.bingx.config import ExecutionSettings
-from adapters.bingx.constants import BATCH_CANCEL, VENUE
+from adapters.bingx.config import ExecutionSettings, Takeover
+from adapters.bingx.constants import VENUE
 from adapters.bingx.dead_man import DeadMansSwitch
-from adapters.bingx.errors import BingxError, Meaning, SafetyStop, Treatment
+from adapters.bingx.draining import drain, in_flight
+from adapters.bingx.errors import BingxError, Meaning, Treatment
 from adapters.bingx.intake import OrderIntake
 from adapters.bingx.ledger import OrderLedger
 from adapters.bingx.order_journal import OrderJournal
@@ -42,12 +41,14 @@ from adapters.bingx.reports import reason_of
 from adapters.bingx.rest import BingxRest
 from adapters.bingx.sockets import Frame
 from adapters.bingx.status import StatusReports
+from adapters.bingx.takeover import Returning
 from adapters.bingx.tracked import OrderBook, TrackedOrder, venue_client_id
 from adapters.bingx.user_events import ORDER_EVENTS, account_event, event_kind, order_event
 from adapters.bingx.user_stream import UserStream
 from adapters.live import engine_rows as engine
 
 MS = 1_000_000
+RETURN_S = 60.0  # for strategies to submit again what they held when they were stopped
 
 
 class BingxExecutionClient(ExecutionClient):
@@ -81,7 +82,7 @@ class BingxExecutionClient(ExecutionClient):
         self.ledger.on_fill = self.ledger.on_end = self._guard
         self.intake = OrderIntake(self)
         self.placer = Placer(self.rest, timebase, self.book.known_ids, settings.order_window_s)
-        self.switch = DeadMansSwitch(self.rest, settings.dead_man_seconds, self._resting)
+        self.switch = DeadMansSwitch(self.rest, settings.dead_man_seconds, self.book.resting)
         self.reconciler = Reconciler(self.rest, self.ledger, self.intake, self.problem)
         self.changer = OrderChanger(
             self.rest, timebase, self, self.ledger, self.placer, self.journal, self.switch, self.reconciler,
@@ -95,11 +96,14 @@ class BingxExecutionClient(ExecutionClient):
             self.rest, settings.endpoints.stream, settings.stream, timebase, self._user_event, self._user_up,
             settings.key_renewal_s,
         )  # fmt: skip
+        self.returning = Returning(self, settings.takeover or Takeover())
         self._secured: set[str] = set()
-        self._balance_due = False
+        self.account_news = AccountNews(self)
         self.problems: list[str] = []
         self.fatal = ""
         self._closing = False
+        self.on_quiet: Callable[[], object] | None = None
+        self._news_told = 0
 
     # --- life ----------------------------------------------------------------------------------------------
 
@@ -113,10 +117,12 @@ class BingxExecutionClient(ExecutionClient):
         self._secured.update(self.settings.symbols)
         self.reconciler.begin(self.rest.clock.now_ms())
         self.ledger.maker_fee, self.ledger.taker_fee = facts.maker_fee, facts.taker_fee
-        for row in facts.positions:
-            self.ledger.net[row.symbol] = row.quantity
-        self._account(facts.balance)
-        self.user.start()
+        if self.settings.takeover is None:  # else the positions come back one by one
+            for row in facts.positions:
+                self.ledger.net[row.symbol] = row.quantity
+        self.account_news.tell(facts.balance)
+        if self.returning.over:
+            self.user.start()
         self.create_task(self._keep(), "bingx-keep")
 
     async def _disconnect(self) -> None:
@@ -125,18 +131,44 @@ class BingxExecutionClient(ExecutionClient):
         await self.rest.close()
 
     async def _keep(self) -> None:
-        since = 0.0
-        while not self._closing:
+        """Look after the account once a second; whatever a round raises is told, and the next one runs."""
+        since = waited = 0.0
+        while True:
             await self.settings.timebase.sleep(1.0)
+            if self._closing:
+                return
             since += 1.0
-            await self.switch.keep()
-            if self._balance_due:
-                self._balance_due = False
-                await self._refresh_balance()
-            if since >= self.settings.reconcile_s:
+            if not self.returning.over:
+                waited += 1.0
+                if waited >= RETURN_S:
+                    self.returning.give_up()
+            due = since >= self.settings.reconcile_s and self.returning.over
+            if due:
                 since = 0.0
-                await self.reconciler.run()
-                await self._refresh_balance()
+            await self._told(self._round(reconcile=due), "bingx-keep")
+
+    async def _round(self, *, reconcile: bool) -> None:
+        await self.switch.keep()
+        self._tell_quiet()
+        if reconcile:
+            await self.reconciler.run()
+        if self.account_news.due or reconcile:
+            await self.account_news.refresh()
+
+    def _tell_quiet(self) -> None:
+        """Say so once nothing is on its way any more after something happened."""
+        if self.ledger.news != self._news_told and not in_flight(self.book):
+            self._news_told = self.ledger.news
+            if self.on_quiet is not None:
+                self.on_quiet()
+
+    async def drain(self, patience_s: float) -> str:
+        """Settle everything and fall silent; returns what did not settle in time, empty if all did."""
+        return await drain(self, self.account_news.refresh, patience_s)
+
+    def be_silent(self) -> None:
+        """Tell nothing more: what happens at the venue from now on is for the next start to find."""
+        self._closing = True
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         """Run something beside; what it raises is a problem that is told."""
@@ -161,46 +193,28 @@ class BingxExecutionClient(ExecutionClient):
         """Return the venue's time, ms."""
         return self.rest.clock.now_ms()
 
-    # --- account -------------------------------------------------------------------------------------------
-
-    def _account(self, row: BalanceRow) -> None:
-        total, locked, free = (round(float(part), 8) for part in free_margin(row))
-        money = AccountBalance(
-            Money(total, engine.USDT), Money(locked, engine.USDT), Money(free, engine.USDT)
-        )
-        self.generate_account_state(
-            balances=[money],
-            margins=[],
-            reported=True,
-            ts_event=self.now_ms() * MS,
-            info={"asset": row.asset},
-        )
-
-    async def _refresh_balance(self) -> None:
-        try:
-            self._account(await virtual_balance(self.rest, self.settings.virtual_asset))
-        except SafetyStop as stop:
-            self.fatal = str(stop)
-            self.problem(self.fatal)
-        except BingxError as error:
-            self._balance_due = True  # asked again in a moment
-            self.problem(f"balance: {error}")
-
     async def _query_account(self, command: Any) -> None:
-        await self._refresh_balance()
+        await self.account_news.refresh()
 
     # --- the user stream -----------------------------------------------------------------------------------
 
+    def all_returned(self) -> None:
+        """Everything that was to be taken over is back: from now on the user stream tells."""
+        self.user.start()
+
     async def _user_up(self) -> None:
-        await self.reconciler.run()
+        if not self._closing:
+            await self.reconciler.run()
 
     def _user_event(self, frame: Frame) -> None:
+        if self._closing:
+            return
         kind = event_kind(frame)
         if kind in ORDER_EVENTS:
             self.intake.event(order_event(frame))
         elif kind == "ACCOUNT_UPDATE":
             event = account_event(frame)
-            self._balance_due = True
+            self.account_news.due = True
             for symbol, size in event.positions.items():
                 # The sign in one-way mode is not documented: sizes are compared.
                 if abs(size) != abs(self.ledger.net.get(symbol, Decimal(0))):
@@ -233,13 +247,6 @@ class BingxExecutionClient(ExecutionClient):
             self.book.link(tracked, str(venue_order_id))
             tracked.cumulative[str(venue_order_id)] = tracked.filled
         tracked.accepted = True
-
-    def _resting(self) -> tuple[int, int]:
-        """Return how many entries, and how many orders that reduce a position, may rest at the venue."""
-        open_orders = self.book.open
-        protective = sum(t.is_reduce_only and t.waits_for is None for t in open_orders)
-        protective += sum(t.stop is not None and t.filled > 0 for t in open_orders)
-        return sum(not t.is_reduce_only for t in open_orders), protective
 
     # --- commands ------------------------------------------------------------------------------------------
 
@@ -277,6 +284,8 @@ class BingxExecutionClient(ExecutionClient):
 
     async def _place(self, tracked: TrackedOrder) -> None:
         async with tracked.lock:
+            if not self.returning.over and await self.returning.take(tracked):
+                return
             try:
                 if self.fatal and not tracked.is_reduce_only:
                     raise OrderRefused(self.fatal)
@@ -341,10 +350,12 @@ class BingxExecutionClient(ExecutionClient):
                     order, command.venue_order_id, "not known at BingX", self.now_ms() * MS
                 )
             return
-        await self._cancel_tracked(tracked)
+        await self.changer.cancel_tracked(tracked)
 
     async def _batch_cancel_orders(self, command: Any) -> None:
-        self.spawn(self._cancel_many([self._known(cancel) for cancel in command.cancels]), "bingx-cancels")
+        self.spawn(
+            self.changer.cancel_many([self._known(cancel) for cancel in command.cancels]), "bingx-cancels"
+        )
         for cancel in command.cancels:
             if self._known(cancel) is None:
                 await self._cancel_order(cancel)  # tells that it is not known
@@ -356,26 +367,7 @@ class BingxExecutionClient(ExecutionClient):
             for tracked in self.book.open
             if tracked.order.instrument_id == command.instrument_id and side in (None, tracked.order.side)
         ]
-        self.spawn(self._cancel_many(found), "bingx-cancel-all")
-
-    async def _cancel_many(self, found: list[TrackedOrder | None]) -> None:
-        """Cancel orders together, by symbol; what the venue did not cancel is asked for one by one."""
-        mine = [t for t in found if t is not None]
-        for symbol in sorted({t.symbol for t in mine}):
-            group = [t for t in mine if t.symbol == symbol and t.waits_for is None and not t.closed]
-            for at in range(0, len(group), BATCH_CANCEL):
-                await self.changer.cancel_batch(symbol, group[at : at + BATCH_CANCEL])
-        for tracked in mine:
-            if not tracked.closed:
-                await self._cancel_tracked(tracked)
-
-    async def _cancel_tracked(self, tracked: TrackedOrder) -> None:
-        async with tracked.lock:
-            if tracked.waits_for is not None:
-                tracked.waits_for.stop = None  # it never was at the venue by itself
-                self.ledger.reject(tracked, "cancelled before its entry filled", self.now_ms())
-                return
-            await self.changer.cancel(tracked)
+        self.spawn(self.changer.cancel_many(found), "bingx-cancel-all")
 
     async def _query_order(self, command: Any) -> None:
         tracked = self._known(command)

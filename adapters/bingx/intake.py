@@ -101,7 +101,7 @@ class OrderIntake:
 
     def expects(self, row: OrderRow) -> bool:
         """Whether a row is a stop that the venue has just placed for an entry; `protection` takes it."""
-        return any(
+        return bool(row.stop_price) and any(
             not held.accepted
             and held.is_reduce_only
             and (held.symbol, held.side, held.order.order_type.name) == (row.symbol, row.side, row.type)

@@ -2,7 +2,8 @@
 
 Guarantees: a fill is handed on once, whether the stream or the fill history told of it; an event that comes
 late, twice or out of order changes nothing; where the stream jumped over a fill the history is asked instead
-of guessing; an order that ends while its fills are incomplete waits for them.
+of guessing; an order that ends while its fills are incomplete waits for them, and one that the venue cut
+short waits for the fills of the orders that made it do so.
 """
 
 from __future__ import annotations
@@ -64,10 +65,12 @@ class OrderLedger:
         self.net: dict[str, Decimal] = {}  # signed position by symbol, from fills
         self.maker_fee, self.taker_fee = Decimal("0.0002"), Decimal("0.0005")  # of the account, once known
         self.fills = 0
+        self.news = 0  # acceptances, fills and ends that were told
         self.stale_events = 0
         self.repeated_fills = 0
         self.incomplete_events = 0
         self.last_fill_ms = 0
+        self._told: dict[str, int] = {}  # trade id -> its time, ms; longer than any history that is asked for
         self.on_fill: Callable[[TrackedOrder], None] | None = None
         self.on_end: Callable[[TrackedOrder], None] | None = None
 
@@ -76,6 +79,7 @@ class OrderLedger:
         self.book.link(tracked, venue_id)
         if not tracked.accepted and not tracked.closed:
             tracked.accepted = True
+            self.news += 1
             self._events.generate_order_accepted(tracked.order, VenueOrderId(venue_id), ts_ms * MS)
 
     def reject(self, tracked: TrackedOrder, reason: str, ts_ms: int, *, post_only: bool = False) -> None:
@@ -91,6 +95,19 @@ class OrderLedger:
             self._events.generate_order_rejected(tracked.order, reason, ts_ms * MS, post_only)
         self._ended(tracked)
 
+    def was_told(self, trade_id: str) -> bool:
+        """Whether a fill has reached the engine, also that of an order which is forgotten by now."""
+        return trade_id in self._told
+
+    def forget_before(self, ts_ms: int) -> None:
+        """Forget fills that no history shows any more."""
+        self._told = {name: ts for name, ts in self._told.items() if ts >= ts_ms}
+
+    def hold(self, tracked: TrackedOrder, price: Decimal, ts_ms: int) -> None:
+        """Count an order as filled that stands for a position which is there already: free of charge."""
+        venue_id = f"h-{tracked.client_id}"[:36]
+        self._fill(tracked, venue_id, venue_id, tracked.quantity, price, Decimal(0), False, ts_ms)
+
     def event(self, tracked: TrackedOrder, event: OrderEvent) -> None:
         """Apply an event of the user stream."""
         if not tracked.advances(event.order_id, event.state, event.filled):
@@ -101,7 +118,20 @@ class OrderLedger:
         tracked.cumulative.setdefault(event.order_id, Decimal(0))
         if event.is_trade or event.filled > tracked.cumulative[event.order_id]:
             self._trade(tracked, event)
+        if self._cut_short(tracked, event):
+            self._incomplete(tracked)
+            return
         self._state(tracked, event.order_id, event.state, event.filled, event.ts_ms)
+
+    @staticmethod
+    def _cut_short(tracked: TrackedOrder, event: OrderEvent) -> bool:
+        """Whether the venue ended an order that reduces a position, and nobody here asked for it.
+
+        Another order has closed the position then, and its fill may not have been heard of: all fills are
+        asked for first, so that whoever hears of the end knows why.
+        """
+        ended = event.state.is_final and event.state is not State.FILLED
+        return ended and tracked.is_reduce_only and not tracked.closed and not tracked.lock.locked()
 
     def _trade(self, tracked: TrackedOrder, event: OrderEvent) -> None:
         before = tracked.cumulative[event.order_id]
@@ -165,7 +195,9 @@ class OrderLedger:
         symbol = tracked.symbol
         self.net[symbol] = self.net.get(symbol, Decimal(0)) + tracked.side * quantity
         self.fills += 1
+        self.news += 1
         self.last_fill_ms = max(self.last_fill_ms, ts_ms)
+        self._told[trade_id] = ts_ms
         if maker is None:
             maker = self._is_maker(price * quantity, fee)
         self._events.generate_order_filled(
@@ -223,5 +255,6 @@ class OrderLedger:
         return abs(fee - notional * self.maker_fee) < abs(fee - notional * self.taker_fee)
 
     def _ended(self, tracked: TrackedOrder) -> None:
+        self.news += 1
         if self.on_end is not None:
             self.on_end(tracked)

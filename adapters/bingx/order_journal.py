@@ -31,6 +31,7 @@ class OrderJournal:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._by_venue: dict[str, str] = {}
+        self._venue_ids: dict[str, list[str]] = {}
         self._by_lower: dict[str, str] = {}
         self._intents: dict[str, dict[str, Any]] = {}
         self._lock = asyncio.Lock()
@@ -59,6 +60,7 @@ class OrderJournal:
         self._by_lower[client_id.lower()] = client_id
         if "venue_id" in entry:
             self._by_venue[str(entry["venue_id"])] = client_id
+            self._venue_ids.setdefault(client_id, []).append(str(entry["venue_id"]))
             self._intents.pop(client_id, None)
         else:
             self._intents[client_id] = entry
@@ -85,6 +87,10 @@ class OrderJournal:
         assert self._path is not None
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line)
+
+    def venue_ids(self, client_id: str) -> list[str]:
+        """Return the ids that an order has had at the venue, oldest first."""
+        return list(self._venue_ids.get(client_id, ()))
 
     def client_id(self, row: OrderRow) -> str:
         """Return the client id of an order at the venue, empty if it is not one of ours."""

@@ -21,6 +21,7 @@ from adapters.bingx.rest import ALL_ORDERS, FILLS, OPEN_ORDERS, ORDER, POSITIONS
 from adapters.bingx.tracked import TrackedOrder
 
 OVERLAP_MS = 60_000
+LOOK_BACK_MS = 24 * 3_600_000  # from the last fill: how far the history is asked for
 YOUNG_MS = 2_000  # an order so young may not be listed yet
 
 
@@ -127,7 +128,7 @@ class Reconciler:
             self._ledger.end(tracked, State.CANCELLED, self._rest.clock.now_ms())
             return
         if row.state is State.TRIGGERED or (row.state.is_final and not row.filled):
-            child = await self._child(tracked)
+            child = await triggered_child(self._rest, tracked.symbol, tracked.venue_id)
             if child is not None:
                 tracked.children.add(child.order_id)
                 self._ledger.book.link(tracked, child.order_id, current=False)
@@ -139,16 +140,10 @@ class Reconciler:
                 return
         self._ledger.row(tracked, row)
 
-    async def _child(self, tracked: TrackedOrder) -> OrderRow | None:
-        """Return the order that a triggered stop became."""
-        now = self._rest.clock.now_ms()
-        window = {"symbol": tracked.symbol, "startTime": now - HISTORY_WINDOW_MS + OVERLAP_MS, "endTime": now}
-        rows = orders(await self._rest.call(ALL_ORDERS, window | {"limit": FILLS_PAGE}))
-        return next((row for row in rows if row.trigger_order_id == tracked.venue_id), None)
-
     async def _symbol(self, symbol: str) -> None:
         """Apply the fills of a symbol that are not known yet."""
-        since = max(self._since_ms, self._ledger.last_fill_ms - 24 * 3_600_000) - OVERLAP_MS
+        since = max(self._since_ms, self._ledger.last_fill_ms - LOOK_BACK_MS) - OVERLAP_MS
+        self._ledger.forget_before(since - OVERLAP_MS)
         rows = await fill_pages(self._rest, symbol, since, self._rest.clock.now_ms() + 1000)
         by_order: dict[str, list[FillRow]] = {}
         for row in rows:
@@ -163,7 +158,14 @@ class Reconciler:
                 self.recovered_fills += self._ledger.fills - before
 
     async def _unknown(self, symbol: str, order_id: str, found: list[FillRow]) -> TrackedOrder | None:
-        fresh = [f for f in found if f.ts_ms >= self._since_ms and f.trade_id not in self._external_fills]
+        # An order of ours may have ended so long ago that it is forgotten; its fills were told all the same.
+        fresh = [
+            f
+            for f in found
+            if f.ts_ms >= self._since_ms
+            and f.trade_id not in self._external_fills
+            and not self._ledger.was_told(f.trade_id)
+        ]
         if not fresh:
             return None
         row = order(await self._rest.call(ORDER, {"symbol": symbol, "orderId": order_id}))
@@ -175,6 +177,14 @@ class Reconciler:
                 net[symbol] = net.get(symbol, Decimal(0)) + fill.side * fill.quantity
             self._client.external(row, fresh)
         return tracked
+
+
+async def triggered_child(rest: BingxRest, symbol: str, venue_id: str) -> OrderRow | None:
+    """Return the order that a triggered stop became."""
+    now = rest.clock.now_ms()
+    window = {"symbol": symbol, "startTime": now - HISTORY_WINDOW_MS + OVERLAP_MS, "endTime": now}
+    rows = orders(await rest.call(ALL_ORDERS, window | {"limit": FILLS_PAGE}))
+    return next((row for row in rows if row.trigger_order_id == venue_id), None)
 
 
 async def fill_pages(rest: BingxRest, symbol: str, start_ms: int, end_ms: int) -> list[FillRow]:

@@ -183,8 +183,9 @@ class BingxRest:
 
             def open(self, lazy: bool = False) -> None:
                 super().open(lazy)
-                if self.session is not None and not isinstance(self.session, _NoRedirects):
-                    self.session = _NoRedirects(self.session)
+                session: Any = self.session
+                if session is not None and not isinstance(session, _NoRedirects):
+                    self.session: Any = _NoRedirects(session)
 
             def nonce(self) -> int:
                 return clock.now_ms()

@@ -19,6 +19,7 @@ from adapters.live.rows import Contract
 
 _SUFFIX = re.compile(r"-r[0-9]{1,3}$")
 _OWN_LENGTH = CLIENT_ID_LENGTH - len("-r999")
+REMEMBERED = 500  # orders that have ended and are still found by their ids
 _ALLOWED = re.compile(r"[a-z0-9-]+")
 
 
@@ -114,7 +115,7 @@ class OrderBook:
             return
         tracked.closed = True
         self._closed.append(tracked)
-        while len(self._closed) > 500:
+        while len(self._closed) > REMEMBERED:
             self._forget(self._closed.pop(0))
 
     def _forget(self, tracked: TrackedOrder) -> None:
@@ -146,6 +147,13 @@ class OrderBook:
     def known_ids(self) -> set[str]:
         """Return every venue id that belongs to an order of ours."""
         return set(self._by_venue)
+
+    def resting(self) -> tuple[int, int]:
+        """Return how many entries, and how many orders that reduce a position, may rest at the venue."""
+        open_orders = self.open
+        protective = sum(t.is_reduce_only and t.waits_for is None for t in open_orders)
+        protective += sum(t.stop is not None and t.filled > 0 for t in open_orders)
+        return sum(not t.is_reduce_only for t in open_orders), protective
 
     @property
     def open(self) -> list[TrackedOrder]:

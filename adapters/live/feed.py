@@ -35,6 +35,10 @@ ACKNOWLEDGEMENT_WINDOW = 64
 SILENT_INSTANTS = 3  # late in a row before it is told
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], Any]
+UNSETTLED_END = "unsettled_end"
+"""Kind of the alarm of a run that stopped while something was on its way to or from the venue."""
+
+BeforeEnd = Callable[[], Awaitable[str]]
 Backfill = Callable[[Gap], Awaitable[Iterable[Bar]]]
 
 
@@ -49,6 +53,11 @@ class InstantFeed:
         Turns them into engine data.
     backfill : callable, optional
         Returns the closed bars of a gap that the venue has; an empty answer means that it has none.
+    before_end : callable, optional
+        Awaited when the feed ends, before the desk hears of it: lets a venue settle what is in flight.
+        Returns what did not settle.
+    prologue, before_first : iterable
+        What the desk hears when it has subscribed, and what it hears before the first instant.
     """
 
     def __init__(
@@ -58,6 +67,9 @@ class InstantFeed:
         *,
         backfill: Backfill | None = None,
         clock: FeedClock | None = None,
+        before_end: BeforeEnd | None = None,
+        prologue: Iterable[Any] = (),
+        before_first: Iterable[Any] = (),
         give_up_s: float = GIVE_UP_S,
         restarts: Restarts | None = None,
         stopwatch: Stopwatch | None = None,
@@ -68,7 +80,8 @@ class InstantFeed:
         self.failure = ""
         self.ended = ""
         self.connected = False
-        self._backfill = backfill
+        self._backfill, self._before_end = backfill, before_end
+        self._prologue, self._before_first = list(prologue), list(before_first)
         self._clock: FeedClock = clock or WallClock()
         self._give_up_ns = round(give_up_s * SECOND_NS)
         self._restarts = restarts or Restarts()
@@ -91,6 +104,8 @@ class InstantFeed:
         self._emit, self._spawn = emit, spawn
         self._heard_bar_ns = self._clock.now_ns()
         self.gate.open()
+        for data in self._prologue:
+            emit(data)
         spawn(self._keep_time(), "instants")
 
     def supervise(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -100,13 +115,26 @@ class InstantFeed:
         self._spawn(self._supervise(name, work), name)
 
     def end(self, reason: str) -> None:
-        """End the feed: the desk hears END once and stops."""
+        """End the feed: no instant comes any more, and the desk hears END once and stops."""
         if self.ended or self._emit is None:
             self.ended = self.ended or reason
             return
         self.ended = reason
         self._quiet.over()
-        self._emit(mark(self.assembler.finished_ns, END))
+        if self._before_end is None or self._spawn is None:
+            self._emit(mark(self.assembler.finished_ns, END))
+        else:
+            self._spawn(self._end_settled(self._emit, self._before_end), "end")
+
+    async def _end_settled(self, emit: Callable[[Any], None], before_end: BeforeEnd) -> None:
+        ts = self.assembler.finished_ns
+        try:
+            unsettled = await before_end()
+        except Exception as error:  # noqa: BLE001 - the end must come, whatever happened on the way
+            unsettled = f"{type(error).__name__}: {error}"
+        if unsettled:
+            emit(notice(Alarm(ts, UNSETTLED_END, "venue", unsettled)))
+        emit(mark(ts, END))
 
     @property
     def is_started(self) -> bool:
@@ -206,6 +234,8 @@ class InstantFeed:
         if self._emit is None or self.ended:
             return
         for instant in instants:
+            while self._before_first:
+                self._emit(self._before_first.pop(0))
             self.gate.sent()
             self.stopwatch.sent(instant.ts_event)
             for data in sequence(self.engine_feed, instant):

@@ -24,6 +24,7 @@ from crupto_nautilus.cli.paper_venue import (
     forget_keys,
     live_catalog,
     live_symbols,
+    with_venue,
 )
 from crupto_nautilus.errors import UsageError
 
@@ -92,6 +93,9 @@ def paper(
         config, out, resume, run_id, speed=speed, max_cycles=max_cycles,
         accept_governance_change=accept_governance_change,
     )  # fmt: skip
+    if again is not None:
+        again = with_venue(again, config_dir)
+        feed, catalog_dir = again.feed, again.catalog
     if feed != "replay" and record_dir is None:
         record_dir = live_catalog(feed, catalog_dir, out)  # a run on a live feed can always be replayed
     services = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from adapters.bingx.config import ExecutionSettings
     from adapters.live.source import FeedSettings
     from crupto_nautilus.config import DeskConfig
+    from crupto_nautilus.desk.options import PaperOptions
 
 REPLAY_ONLY = "only a replay has a window and a speed"
 
@@ -101,6 +103,20 @@ def forget_keys() -> None:
     """Take the keys out of the environment: whatever this process starts does not inherit them."""
     for name in ("BINGX_API_KEY", "BINGX_API_SECRET"):
         os.environ.pop(name, None)
+
+
+def with_venue(options: PaperOptions, config_dir: Path | None) -> PaperOptions:
+    """Return the options of a run that goes on with the addresses and the key of this session."""
+    if options.feed == "replay":
+        return options
+    from crupto_nautilus.config import load_config
+
+    return replace(
+        options,
+        config=load_config(config_dir, profile="vst") if options.execution == "vst" else options.config,
+        data_settings=data_settings(options.feed, options.execution),
+        execution_settings=execution_settings(options.execution, options.out, options.run_id),
+    )
 
 
 def execution_settings(execution: str, out: Path, run_id: str) -> ExecutionSettings | None:

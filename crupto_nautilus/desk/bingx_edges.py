@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from adapters.bingx.constants import VENUE
 from adapters.bingx.execution import BingxExecutionClient
 from adapters.bingx.factories import data_factory, execution_factory
 from adapters.bingx.market_rows import contracts
+from adapters.bingx.order_journal import OrderJournal
 from adapters.bingx.rest import CONTRACTS, BingxRest
 from adapters.bingx.symbols import venue_symbol
 from crupto_nautilus.desk.assembly import DeskPlan
@@ -31,9 +33,11 @@ from crupto_nautilus.desk.live_feed import LiveFeed
 from crupto_nautilus.desk.live_history import require_grid
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.plan import Prepared
+from crupto_nautilus.desk.taking_over import holdings, match
 from crupto_nautilus.errors import SafetyRefusal, UsageError
 
 VST_TOLERANCE_USD = 0.01  # rounding of the venue; funding is compared apart
+DRAIN_S = 4.0  # for what is in flight at the end; the node is stopped by force a second later
 
 
 class BingxFeed(LiveFeed):
@@ -59,6 +63,7 @@ class VstVenue:
     """BingX's demo account; it is checked when this is made, before there is a node."""
 
     account_has_funding = True
+    opens_again = False  # what was held is at the venue
     money_tolerance = VST_TOLERANCE_USD
 
     def __init__(self, plan: DeskPlan, options: PaperOptions) -> None:
@@ -73,6 +78,7 @@ class VstVenue:
         self.account = f"{VENUE}-VST-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         self.client: BingxExecutionClient | None = None
         self._equity = plan.equity
+        self._checkpoint: Callable[[], object] = lambda: None
         self.opening = asyncio.run(self._check(plan))
 
     async def _check(self, plan: DeskPlan) -> float:
@@ -88,13 +94,20 @@ class VstVenue:
             found, _ = contracts(await rest.call(CONTRACTS))
             require_grid(plan.rules, found)
             facts = await secure_account(rest, self.settings, self.settings.symbols)
-            self._require_flat(facts)
-            return float(facts.balance.balance)
+            resume = plan.resume
+            if resume is None:
+                self._require_flat(facts)
+                return float(facts.balance.balance)
+            held = holdings(resume.state, plan.run_id, resume.session)
+            await match(rest, OrderJournal(self.settings.order_journal), held, facts)
+            self.settings = replace(self.settings, takeover=held.takeover)
+            if resume.opening_balance is None:
+                raise UsageError("the run cannot go on", found="no opening balance in its record")
+            return resume.opening_balance
         finally:
             await rest.close()
 
-    @staticmethod
-    def _require_flat(facts: AccountFacts) -> None:
+    def _require_flat(self, facts: AccountFacts) -> None:
         """Refuse an account with something open: this run's books would not know whose it is."""
         found = [f"position {row.symbol} {row.quantity:f}" for row in facts.positions]
         found += [f"order {row.type} {row.symbol} {row.order_id}" for row in facts.orders]
@@ -102,9 +115,20 @@ class VstVenue:
             raise SafetyRefusal(
                 "the demo account is not flat",
                 found=", ".join(found[:6]),
-                expected="no position and no order: a run on VST begins flat, it cannot take over yet",
-                remedy="close them on BingX's demo site, then start again",
+                expected="no position and no order: a new run begins flat, what a run left is its own",
+                remedy="go on with the run that left them (crupto runs; crupto paper --resume RUN), or close "
+                "them on BingX's demo site and start again",
             )
+
+    async def settle(self) -> str:
+        """Settle what is in flight and fall silent; returns what did not settle."""
+        client = self.client
+        if client is None or client.loop is None:
+            return ""
+        if client.loop is asyncio.get_running_loop():
+            return await client.drain(DRAIN_S)
+        elsewhere = asyncio.run_coroutine_threadsafe(client.drain(DRAIN_S), client.loop)
+        return await asyncio.wrap_future(elsewhere)
 
     def own_balance(self, balance: float) -> float:
         """Return the account's balance as the desk counts it: its equity and what the run changed."""
@@ -114,7 +138,8 @@ class VstVenue:
         """Add the execution client."""
         factory = execution_factory(self.settings, made=self._made)
         engine = LiveExecutionEngineConfig(
-            reconciliation=True,
+            # What is taken over comes back under its owner, order by order; the engine knows no owner.
+            reconciliation=self.settings.takeover is None,
             reconciliation_startup_delay_secs=1.0,
             # An order whose outcome is unknown is looked up by the adapter, a timer must not declare it dead.
             submission_recovery_policy=SubmissionRecoveryPolicy.RETAIN_UNRESOLVED,
@@ -123,5 +148,10 @@ class VstVenue:
             VENUE, factory, ExecutionClientConfig()
         )
 
+    def when_quiet(self, checkpoint: Callable[[], object]) -> None:
+        """Have the state stored whenever something happened at the venue and nothing is on its way."""
+        self._checkpoint = checkpoint
+
     def _made(self, client: BingxExecutionClient) -> None:
         self.client = client
+        client.on_quiet = lambda: self._checkpoint()

@@ -13,6 +13,7 @@ from nautilus_trader.adapters.sandbox import SandboxExecutionClientConfig, Sandb
 from nautilus_trader.live import DataClientConfig, LiveExecutionEngineConfig
 from nautilus_trader.model import Venue as EngineVenue
 
+from adapters.live.feed import BeforeEnd
 from adapters.live.gate import InstantGate
 from adapters.live.stopwatch import Stopwatch
 from adapters.replay.client import Replay, replay_factory
@@ -61,6 +62,9 @@ class Feed(Protocol):
     def wait_for(self, behind: Callable[[], bool]) -> None:
         """Let a replay wait while `behind` says so; a live market waits for nobody."""
 
+    def settle_first(self, settle: BeforeEnd | None) -> None:
+        """Have something awaited when the feed ends, before the desk hears of it."""
+
     def add_to(self, builder: Any) -> Any:
         """Add the data client to a node's builder and return it."""
 
@@ -75,6 +79,20 @@ class Venue(Protocol):
     """Whether the venue's account settles funding; the sandbox does not, the books hold it alone."""
     money_tolerance: float
     """How far account and books may differ, USDT."""
+
+    opens_again: bool
+    """Whether a resumed run's positions were opened again in the account, at another price."""
+
+    @property
+    def opening(self) -> float | None:
+        """Balance of an account at a venue when the run began; None where there is no such account."""
+
+    @property
+    def settle(self) -> BeforeEnd | None:
+        """What settles the orders in flight; None where there are none between two instants."""
+
+    def when_quiet(self, checkpoint: Callable[[], object]) -> None:
+        """Have something called whenever orders have come to rest between two instants (any thread)."""
 
     def own_balance(self, balance: float) -> float:
         """Return the account's balance as the desk counts it, from its own starting equity."""
@@ -91,7 +109,7 @@ class ReplayFeed:
         feed = EngineFeed(plan.rules, window.base_minutes)
         if plan.resume is not None:
             prologue = reopening_marks(plan.resume, plan.rules, window.base_minutes, feed)
-            window = replace(window, start_ns=plan.resume.ts_event)
+            window = replace(window, start_ns=plan.resume.begin_ns)
         self._gate = InstantGate(ACKNOWLEDGEMENT_WINDOW)
         self.replay = Replay(
             instants=run_instants(prepared.catalog, window),
@@ -149,6 +167,9 @@ class ReplayFeed:
         """Wait while the journal has to catch up."""
         self.replay.behind = behind
 
+    def settle_first(self, settle: BeforeEnd | None) -> None:
+        """A replay ends when everything has been executed."""
+
     def add_to(self, builder: Any) -> Any:
         """Add the replay client."""
         return builder.add_data_client(
@@ -162,6 +183,9 @@ class Sandbox:
     account = ""
     account_has_funding = False
     money_tolerance = MONEY_TOLERANCE
+    opens_again = True
+    opening = None
+    settle = None
 
     def __init__(self, plan: DeskPlan, options: PaperOptions) -> None:
         venue = EngineVenue(min(plan.rules).rpartition(".")[2])
@@ -173,6 +197,9 @@ class Sandbox:
         balances = arguments.pop("starting_balances")
         self._name = str(venue)
         self._config = SandboxExecutionClientConfig(venue, balances, bar_execution=True, **arguments)
+
+    def when_quiet(self, checkpoint: Callable[[], object]) -> None:
+        """The sandbox fills between OPEN and CLOSE only: the next OPEN stores the state."""
 
     def own_balance(self, balance: float) -> float:
         """Return the balance: the sandbox starts at the desk's equity."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.sinks import Kept
 from crupto_nautilus.desk.earlier_rows import folder_rows
 from crupto_nautilus.desk.facts import run_facts
-from crupto_nautilus.desk.resume import options_record
+from crupto_nautilus.desk.resume import OPENING_BALANCE, options_record
 from crupto_nautilus.errors import EnvironmentProblem
 from crupto_nautilus.journal.journal import Journal
 from crupto_nautilus.journal.writer import JournalWriter
@@ -105,7 +105,9 @@ class LiveJournal:
             exit_reason="",
         )
         self._journal.migrate()
-        record = facts.to_json() | {"options": options_record(context.options)}
+        record = facts.to_json() | {
+            "options": options_record(context.options), OPENING_BALANCE: context.opening_balance,
+        }  # fmt: skip
         self._journal.start_run(record, resume=self._resume)
         self._writer = JournalWriter(self._journal, self._run_id, BACKLOG)
 

@@ -14,7 +14,7 @@ from nautilus_trader.live import DataClientConfig
 from nautilus_trader.live.clients import DataClientFactory
 
 from adapters.live.data_client import VenueDataClient
-from adapters.live.feed import InstantFeed
+from adapters.live.feed import BeforeEnd, InstantFeed
 from adapters.live.source import FeedSettings
 from adapters.live.stopwatch import Stopwatch
 from adapters.live.venue_clock import VenueClock, VenueFeedClock
@@ -26,6 +26,7 @@ from catalog.symbols import parse_instrument
 from crupto_nautilus.desk.assembly import DeskPlan
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.plan import Prepared
+from crupto_nautilus.desk.reopening import reopening_marks
 from risk.vocabulary import Bar
 
 
@@ -48,10 +49,16 @@ class LiveFeed:
         window = prepared.choice.window
         self.clock = VenueClock(settings.timebase)
         grace_ns = round(settings.instant_grace_s * 1e9)
+        engine_feed, marks = EngineFeed(plan.rules, window.base_minutes), []
+        if plan.resume is not None:
+            marks = reopening_marks(plan.resume, plan.rules, window.base_minutes, engine_feed)
         self.instants = InstantFeed(
-            InstantAssembler(window.base_minutes, grace_ns, window.start_ns),
-            EngineFeed(plan.rules, window.base_minutes),
+            InstantAssembler(window.base_minutes, grace_ns, prepared.live_ns or window.start_ns),
+            engine_feed,
+            prologue=marks[:-1],
+            before_first=marks[-1:],  # the venue has answered by then
             backfill=self._backfill,
+            before_end=self._settle,
             clock=VenueFeedClock(self.clock, settings.timebase),
             stopwatch=Stopwatch(),
         )
@@ -59,6 +66,7 @@ class LiveFeed:
             perpetual(rules, parse_instrument(name).base) for name, rules in sorted(plan.rules.items())
         )
         self.client: VenueDataClient | None = None
+        self._settle_venue: BeforeEnd | None = None
         self._cycles, self._max_cycles = 0, options.max_cycles
 
     def _factory(self) -> type[DataClientFactory]:
@@ -94,11 +102,20 @@ class LiveFeed:
         if phase == CLOSE:
             self._cycles += 1
             if self._cycles == self._max_cycles:
-                self.instants.end(f"max_cycles {self._max_cycles}")
+                self.end(f"max_cycles {self._max_cycles}")
 
     def end(self, reason: str) -> bool:
-        """End after the instant under way."""
+        """End after the instant under way, when the venue has settled what is in flight."""
+        if self.instants.ended and self.instants.is_started:
+            return True  # it is ending
         return self._post(lambda: self.instants.end(reason))
+
+    def settle_first(self, settle: BeforeEnd | None) -> None:
+        """Have something awaited on the client's loop before the desk hears of the end."""
+        self._settle_venue = settle
+
+    async def _settle(self) -> str:
+        return "" if self._settle_venue is None else await self._settle_venue()
 
     def call(self, work: Callable[[], None]) -> bool:
         """Have the desk call something between two instants."""

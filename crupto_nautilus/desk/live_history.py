@@ -43,19 +43,12 @@ def prepare_paper(options: PaperOptions) -> Prepared:
     """Return what a paper run is prepared with: from its catalog, or from the venue of a live feed."""
     if options.feed == "replay":
         return prepare(options)
-    if options.resume:
-        raise UsageError(
-            "a run on a live feed cannot be resumed yet",
-            found=f"--resume {options.run_id}",
-            expected="a new run",
-            remedy="start without --resume and with another --run-id",
-        )
     settings = options.data_settings
     if settings is None:
         raise UsageError(f"the feed {options.feed} needs settings of its venue", found="none")
     names = live_instruments(options)
     with _history(settings) as history:
-        return prepare_live(options, history, names)
+        return prepare_live(options, history, names, began_ns=options.start_ns if options.resume else None)
 
 
 @contextmanager
@@ -77,8 +70,12 @@ def live_instruments(options: PaperOptions) -> tuple[str, ...]:
     return tuple(sorted(name if "." in name else instrument_at(venue, name) for name in asked))
 
 
-def prepare_live(options: PaperOptions, history: Any, names: tuple[str, ...]) -> Prepared:
+def prepare_live(
+    options: PaperOptions, history: Any, names: tuple[str, ...], *, began_ns: int | None = None
+) -> Prepared:
     """Fetch history and return catalog, instruments and window of a run that begins now.
+
+    `began_ns` is when a run began that goes on now: its window, with what the market did meanwhile.
 
     Raises
     ------
@@ -95,12 +92,13 @@ def prepare_live(options: PaperOptions, history: Any, names: tuple[str, ...]) ->
     for name in names:
         _fetch(catalog, history, name, needs, funding_days)
     start = (history.fetch_time() * 10**6 - SETTLED_NS) // MINUTE_NS * MINUTE_NS
+    since = min(began_ns or start, start) - 120 * MINUTE_NS
     for name in names:  # the minutes that passed meanwhile
-        download(catalog, history, Request(name, BASE_MINUTES, start - 120 * MINUTE_NS, start))
+        download(catalog, history, Request(name, BASE_MINUTES, since, start))
     catalog = Catalog(options.catalog)
     choice = choose_market(catalog, names, start - 120 * MINUTE_NS, start, BASE_MINUTES, options.config)
-    window = RunWindow(choice.window.base_minutes, start, start + OPEN_END_NS)
-    return Prepared(catalog, replace(choice, window=window), specs)
+    window = RunWindow(choice.window.base_minutes, began_ns or start, start + OPEN_END_NS)
+    return Prepared(catalog, replace(choice, window=window), specs, live_ns=start)
 
 
 def _fetch(catalog: Catalog, history: Any, name: str, needs: Mapping[int, int], funding_days: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from nautilus_trader.model import Venue
 
+from adapters.live.feed import UNSETTLED_END
 from adapters.simulated import USDT
 from catalog.instants import RunWindow
 from crupto_nautilus.desk.assembly import Desk
@@ -90,8 +91,9 @@ def check_run(run: DeskRun, *, account_has_funding: bool = True, tolerance: floa
             expected="none: a run with a broken part proves nothing",
             remedy="this is a defect of the desk: please report it with the run's command and data",
         )
-    if any(isinstance(a, Alarm) and a.kind == FOREIGN_CHANGE for a in alarms):
-        return  # the account holds what others did on it: each difference was told when it was found
+    if any(isinstance(a, Alarm) and a.kind in (FOREIGN_CHANGE, UNSETTLED_END) for a in alarms):
+        # The account holds what others did on it, or what was on its way at the end: each was told.
+        return
     books = run.desk.risk_desk.books
     expected = books.balance - (0.0 if account_has_funding else books.funding_usd)
     difference = abs(expected - run.engine_balance)

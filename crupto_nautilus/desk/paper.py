@@ -91,13 +91,18 @@ def _play(
     plan = make_plan(prepared, options, resume_point(previous, prepared, options))
     feed = make_feed(prepared, plan, options)
     venue = VENUES[options.execution](plan, options)
+    feed.settle_first(venue.settle)
+    venue.when_quiet(lambda: feed.call(_nothing))  # a call between two instants settles and checkpoints
     last_row = previous.last_row if previous is not None else 0
     recording = Recording(last_row + 1)
     desk = Desk(plan, recording, journal, feed.on_phase)
     node = build_node(feed, venue)
     desk.add_to(node)
     ending = RunEnding()
-    context = PaperContext(options, prepared, plan, desk, recording, feed, node, writer.path, ending, journal)
+    context = PaperContext(
+        options, prepared, plan, desk, recording, feed, node, writer.path, ending, journal,
+        opening_balance=venue.opening,
+    )  # fmt: skip
     own: list[RunService] = [Signals(), Housekeeping(), Latency()]
     if journal is not None:
         feed.wait_for(lambda: journal.is_behind)
@@ -114,7 +119,8 @@ def _play(
     if not desk.router.last_ts:
         raise without_an_instant(_exit_reason(feed, ending))
     balance = venue.own_balance(account_balance(node.portfolio, prepared.choice.window))
-    balance -= reopening_difference(node.cache, desk)
+    if venue.opens_again:
+        balance -= reopening_difference(node.cache, desk)
     node.dispose()
     context.measured["feed"] = feed.figures()
     run = DeskRun(desk, recording, balance, cpu)
@@ -141,6 +147,10 @@ def _play(
     if failures:
         raise failures[0]
     return path
+
+
+def _nothing() -> None:
+    pass
 
 
 def _exit_reason(feed: Feed, ending: RunEnding) -> str:

@@ -27,6 +27,7 @@ class Prepared:
         None  # in force, with the canaries among the champions; None: as configured
     )
     risk_shares: dict[str, float] = field(default_factory=dict)  # of canaries, by strategy
+    live_ns: int = 0  # where a live feed begins, which is later than the window of a resumed run; 0: a replay
 
 
 def chosen_specs(

@@ -57,7 +57,7 @@ def reopening_marks(
     resume: Resumed, rules: Mapping[str, InstrumentRules], base_minutes: Mapping[str, int], feed: EngineFeed
 ) -> list[Any]:
     """Return what a feed emits before the first instant of a resumed run, in order."""
-    ts = resume.ts_event
+    ts = resume.begin_ns
     bars = [
         feed.engine_bar(Bar(name, base_minutes[name], ts, price, price, price, price, _ANY_SIZE), ts)
         for name, price in sorted(reopening_prices(resume, rules).items())
@@ -88,4 +88,4 @@ def _resting(resume: Resumed, instrument: str) -> Iterable[dict[str, Any]]:
     for strategy in resume.state["strategies"].values():
         for slot in strategy["slots"]:
             if slot["signal"]["instrument"] == instrument:
-                yield from slot["orders"]
+                yield from (order for order in slot["orders"] if order["price"] > 0.0)

@@ -22,6 +22,8 @@ from crupto_nautilus.journal.journal import PRUNED, Checkpoint, Journal, RunReco
 
 COMPLETED: Final = "completed"
 OVER: Final = (COMPLETED, PRUNED)  # how a run ended that cannot go on
+OPENING_BALANCE: Final = "opening_balance"
+"""Of the record of a run in the journal: what the venue's account held when the run began, USDT."""
 _KEPT: Final = (
     "symbols", "start_ns", "end_ns", "equity", "strategies", "costs", "base_minutes", "unlock_after_hours",
     "feed", "execution", "speed",
@@ -86,17 +88,17 @@ def resumed_options(record: RunRecord, options: PaperOptions) -> PaperOptions:
     for name in ("symbols", "strategies"):
         if values.get(name) is not None:
             values[name] = tuple(values[name])
-    if values.get("feed") != "replay":
+    if values.get("feed") != "replay" and values.get("execution") != "vst":
         raise UsageError(
             f"run {record.run_id} cannot be resumed",
-            found=f"a run on the live feed {values.get('feed')}",
-            expected="a run on the replay feed: what a live market did meanwhile is not replayed yet",
-            remedy="start a new run; an account at a venue is reconciled when it starts",
+            found=f"execution {values.get('execution')} on the live feed {values.get('feed')}",
+            expected="a replay, or execution on vst: the sandbox does not know what would have filled since",
+            remedy="start a new run",
         )
     facts = record.record
     values["start_ns"] = int(facts["start_ns"])
     values["symbols"] = tuple(row["instrument"] for row in facts["instruments"])
-    if options.speed:
+    if options.speed and values["feed"] == "replay":
         values["speed"] = options.speed
     return replace(options, **values, catalog=Path(kept["catalog"]), run_id=record.run_id, resume=True)
 
@@ -140,13 +142,17 @@ def resume_point(previous: Previous | None, prepared: Prepared, options: PaperOp
     checkpoint = None if previous is None else previous.checkpoint
     if previous is None or checkpoint is None:
         return None
-    window = replace(prepared.choice.window, end_ns=checkpoint.ts_event)
+    live_ns = prepared.live_ns
+    window = replace(prepared.choice.window, end_ns=live_ns or checkpoint.ts_event)
+    opening = previous.record.record.get(OPENING_BALANCE)
     return Resumed(
         checkpoint.ts_event,
         checkpoint.state,
         run_instants(prepared.catalog, window),
         previous.session,
         changes(previous.record, prepared, options),
+        live_ns,
+        None if opening is None else float(opening),
     )
 
 
@@ -160,7 +166,7 @@ def changes(record: RunRecord, prepared: Prepared, options: PaperOptions) -> tup
             ("config_changed", f"configuration {record.config_hash[:12]} became {config.config_hash[:12]}")
         )
     fingerprint = record.record.get("data_fingerprint", "")
-    if fingerprint != prepared.choice.fingerprint:
+    if fingerprint != prepared.choice.fingerprint and not prepared.live_ns:  # a live market goes on
         found.append(("data_changed", "the catalog has changed since the run began"))
     return tuple(found)
 

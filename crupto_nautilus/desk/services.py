@@ -83,6 +83,7 @@ class PaperContext:
     journal: JournalHealth | None = None
     notes: list[str] = field(default_factory=list)  # go into run.json
     measured: dict[str, Any] = field(default_factory=dict)  # figures of the node itself, into the summary
+    opening_balance: float | None = None  # of an account at a venue, when the run began
     abort: Exception | None = None  # why there is no run: raised once the node has stopped
 
 

@@ -205,6 +205,7 @@ def play(
     *,
     patience_s: float = PATIENCE_S,
     limit_s: float = 100.0,
+    made: list[Any] | None = None,
 ) -> Outcome:
     """Run a script in a live node and return what came of it.
 
@@ -213,7 +214,7 @@ def play(
     AssertionError
         If a step of the script did not come true, or the node ended before the script.
     """
-    made: list[Any] = []
+    made = [] if made is None else made  # the clients, for a script that looks at them
     live = node(data or data_settings(venue, "BTC-USDT"), execution, made=made.append)
     trader = Trader(StrategyConfig(strategy_id=StrategyId("SCRIPT-001"), external_order_instrument_ids=[BTC]))
     trader.prepare(script, patience_s)

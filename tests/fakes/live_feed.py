@@ -16,7 +16,7 @@ from nautilus_trader.live.clients import DataClientFactory, MarketDataClient
 from nautilus_trader.live.providers import InstrumentProvider
 from nautilus_trader.model import Venue as EngineVenue
 
-from adapters.live.feed import GRACE_NS, Backfill, InstantFeed
+from adapters.live.feed import GRACE_NS, Backfill, BeforeEnd, InstantFeed
 from adapters.live.gate import InstantGate
 from adapters.live.stopwatch import Stopwatch
 from adapters.simulated import perpetual
@@ -214,6 +214,9 @@ class ScriptedFeed:
             due = self.clock.next_due_ns
             if due is not None and not self._playing:
                 await self.clock.advance(due)
+
+    def settle_first(self, settle: BeforeEnd | None) -> None:
+        """The sandbox has nothing in flight between two instants."""
 
     def add_to(self, builder: Any) -> Any:
         """Add the client to a node's builder."""
