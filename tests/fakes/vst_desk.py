@@ -13,9 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from adapters.bingx.timebase import ScaledTime
-
 from adapters.bingx.config import Credentials, DataSettings, Endpoints, ExecutionSettings
+from adapters.live.timebase import ScaledTime
 from crupto_nautilus.config import load_config
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.paper import run_paper

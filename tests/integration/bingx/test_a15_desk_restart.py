@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from crupto_nautilus.journal.database import default_url
 from crupto_nautilus.journal.journal import Journal
 from crupto_nautilus.reports.run_folder import RunFolder
@@ -144,6 +146,7 @@ def test_killed_desk_goes_on_with_its_position_stop_and_target_and_books_what_fi
     assert list(folder.table("alarms")["kind"]).count("resumed") == 2
 
 
+@pytest.mark.soak
 def test_account_that_others_changed_is_refused_and_each_difference_is_named(
     tmp_path: Path, project_dir: Path
 ) -> None:

@@ -31,11 +31,13 @@ def test_fills_of_a_forgotten_order_are_neither_told_again_nor_taken_for_somebod
             venue.do("close_sockets", scope="private", code=1001)  # it reconciles when it is back
             t.market("last", BUY, "0.2")
             yield lambda: clients[-1].reconciler.runs > runs and t.closed("last")()
+            sizes.append(t.size())
 
         clients: list[Any] = []
+        sizes: list[float] = []
         out = play(venue, steps, execution_settings(venue, "BTC-USDT", reconcile_s=0.2), made=clients)
     assert [client.problems for client in out.clients if hasattr(client, "ledger")] == [[]]
     assert out.position == 0.2
-    assert out.trader.size() == pytest.approx(0.2)
+    assert sizes == [pytest.approx(0.2)]
     assert out.execution.ledger.fills == len(out.fills) == 7
     assert out.execution.book.of_client("in0") is None  # it is forgotten indeed
