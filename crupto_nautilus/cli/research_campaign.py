@@ -9,16 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from crupto_nautilus.cli.command import command
-from crupto_nautilus.cli.options import (
-    check_window,
-    config_option,
-    open_catalog,
-    resolve_symbols,
-    window_options,
-)
+from crupto_nautilus.cli.options import check_window, config_option, open_catalog, resolve_symbols
 from crupto_nautilus.cli.output import Result, Table
 from crupto_nautilus.cli.progress import progress
-from crupto_nautilus.cli.research_options import campaign_options, executor_options, lab_option
+from crupto_nautilus.cli.research_options import Asked, campaign_options, executor_options, lab_option
 from crupto_nautilus.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,22 +25,12 @@ _ID = re.compile(r"^[a-z0-9][a-z0-9_-]{2,47}$")
 @command("new")
 @click.argument("campaign")
 @campaign_options
-@window_options
 @lab_option
 @config_option
 def new(
     *,
     campaign: str,
-    catalog_dir: Path | None,
-    symbols: tuple[str, ...] | None,
-    timeframes: tuple[str, ...],
-    start_ns: int | None,
-    end_ns: int | None,
-    generator: str,
-    budget: int,
-    seed: int,
-    gate_file: Path | None,
-    champions: str,
+    asked: Asked,
     lab_dir: Path,
     config_dir: Path | None,
 ) -> Result:
@@ -58,10 +42,7 @@ def new(
     from crupto_nautilus.config import load_config
     from crupto_nautilus.laboratory.setup import prepare_campaign
 
-    wishes = _wishes(
-        campaign, catalog_dir, symbols, timeframes, start_ns, end_ns, generator, budget, seed, gate_file,
-        champions, lab_dir,
-    )  # fmt: skip
+    wishes = _wishes(campaign, asked, lab_dir)
     prepared = prepare_campaign(wishes, lab_dir, load_config(config_dir))
     wishes.save(lab_dir / campaign)
     prepared.register()
@@ -84,23 +65,13 @@ def new(
 @command("run")
 @click.argument("campaign")
 @campaign_options
-@window_options
 @lab_option
 @executor_options
 @config_option
 def run(
     *,
     campaign: str,
-    catalog_dir: Path | None,
-    symbols: tuple[str, ...] | None,
-    timeframes: tuple[str, ...],
-    start_ns: int | None,
-    end_ns: int | None,
-    generator: str,
-    budget: int,
-    seed: int,
-    gate_file: Path | None,
-    champions: str,
+    asked: Asked,
     lab_dir: Path,
     executor: str,
     workers: int,
@@ -118,13 +89,7 @@ def run(
     from research.executors import make_executor
 
     fresh = not (lab_dir / campaign / "campaign.json").is_file()
-    if fresh:
-        wishes = _wishes(
-            campaign, catalog_dir, symbols, timeframes, start_ns, end_ns, generator, budget, seed, gate_file,
-            champions, lab_dir,
-        )  # fmt: skip
-    else:
-        wishes = Wishes.load(lab_dir, campaign)
+    wishes = _wishes(campaign, asked, lab_dir) if fresh else Wishes.load(lab_dir, campaign)
     runner = make_executor(executor, workers, address, ["crupto_nautilus.laboratory.setup"])
     with progress() as report:
         prepared = prepare_campaign(wishes, lab_dir, load_config(config_dir), runner, report)
@@ -231,23 +196,11 @@ def verify(
     return Result(data, (told, again, *remarks), exit_code=0 if found.ok else 1)
 
 
-def _wishes(
-    campaign: str,
-    catalog_dir: Path | None,
-    symbols: tuple[str, ...] | None,
-    timeframes: tuple[str, ...],
-    start_ns: int | None,
-    end_ns: int | None,
-    generator: str,
-    budget: int,
-    seed: int,
-    gate_file: Path | None,
-    champions: str,
-    lab_dir: Path,
-) -> Wishes:
+def _wishes(campaign: str, asked: Asked, lab_dir: Path) -> Wishes:
+    from crupto_nautilus.laboratory.generators import make_generator
     from crupto_nautilus.laboratory.setup import Wishes
 
-    check_window(start_ns, end_ns)
+    check_window(asked.start_ns, asked.end_ns)
     if not _ID.match(campaign):
         raise UsageError(
             "the campaign's id cannot be used",
@@ -262,26 +215,27 @@ def _wishes(
             expected="a new id: a plan is never changed",
             remedy=f"crupto research run {campaign}",
         )
-    if catalog_dir is None:
+    if asked.catalog_dir is None:
         raise UsageError(
             f"campaign {campaign} is not registered",
             found="no --catalog",
             expected="the market it is to search",
             remedy=f"crupto research run {campaign} --catalog DIR",
         )
-    catalog = open_catalog(catalog_dir)
+    catalog = open_catalog(asked.catalog_dir)
+    make_generator(asked.generator).make()  # one that cannot be set up is refused before the plan stands
     return Wishes(
         id=campaign,
-        catalog=str(catalog_dir.resolve()),
-        instruments=resolve_symbols(symbols, catalog.instruments()) if symbols else (),
-        timeframes=timeframes,
-        start_ns=start_ns,
-        end_ns=end_ns,
-        generator=generator,
-        budget=budget,
-        seed=seed,
-        gate_file=str(gate_file.resolve()) if gate_file else "",
-        champions="none" if champions == "none" else "builtin",
+        catalog=str(asked.catalog_dir.resolve()),
+        instruments=resolve_symbols(asked.symbols, catalog.instruments()) if asked.symbols else (),
+        timeframes=asked.timeframes,
+        start_ns=asked.start_ns,
+        end_ns=asked.end_ns,
+        generator=asked.generator,
+        budget=asked.budget,
+        seed=asked.seed,
+        gate_file=str(asked.gate_file.resolve()) if asked.gate_file else "",
+        champions=asked.champions,
     )
 
 

@@ -11,9 +11,8 @@ import click
 from crupto_nautilus.cli.command import command
 from crupto_nautilus.cli.options import Names
 from crupto_nautilus.cli.output import Result, Table, json_line
+from crupto_nautilus.cli.research_options import GENERATORS
 from crupto_nautilus.errors import EnvironmentProblem, UsageError
-
-GENERATORS = ("grammar", "templates", "genetic", "llm")
 
 
 @command("schema")
@@ -80,14 +79,15 @@ def propose(
     out: Path | None,
 ) -> Result:
     """Let a generator write candidate documents; the same seed gives the same ones."""
-    from research.generators import GenerationContext, make_generator
+    from crupto_nautilus.laboratory.generators import make_generator
+    from research.generators import GenerationContext
 
     known = ("5m", "15m", "1h", "4h")
     wrong = [name for name in timeframes if name not in known]
     if wrong:
         raise UsageError(f"unknown timeframe {wrong[0]}", found=wrong[0], expected=", ".join(known))
     context = GenerationContext(timeframes=timeframes, has_funding=funding, has_basis=basis)
-    documents = make_generator(generator).propose(count, seed, context)
+    documents = make_generator(generator).make().propose(count, seed, context)
     data = {"documents": [json.loads(document.canonical_json()) for document in documents]}
     if out is None:
         return Result(data, ("\n".join(document.canonical_json() for document in documents),))

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
-from crupto_nautilus.cli.options import Names
+from crupto_nautilus.cli.options import Names, window_options
 
-_EXECUTORS = ("serial", "pool", "ray")  # research.executors.NAMES, which help must not import
+# What the rooms call NAMES, and help must not import; a test compares.
+EXECUTORS = ("serial", "pool", "ray")
+GENERATORS = ("grammar", "templates", "genetic", "llm", "textbook")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the options of a new campaign say; times ns UTC."""
+
+    catalog_dir: Path | None
+    symbols: tuple[str, ...] | None
+    timeframes: tuple[str, ...]
+    start_ns: int | None
+    end_ns: int | None
+    generator: str
+    budget: int
+    seed: int
+    gate_file: Path | None
+    champions: Literal["builtin", "none"]
 
 
 def lab_option(body: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,7 +48,14 @@ def lab_option(body: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def campaign_options(body: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what a new campaign is asked for: catalog, symbols, timeframes, generator, budget, seed, gates."""
+    """Add what a new campaign is asked for, handed over as one argument `asked`."""
+
+    @functools.wraps(body)
+    def gathered(**values: Any) -> Any:
+        asked = Asked(**{field.name: values.pop(field.name) for field in fields(Asked)})
+        return body(asked=asked, **values)
+
+    made: Callable[..., Any] = window_options(gathered)
     for option in (
         click.option(
             "--champions",
@@ -43,7 +70,11 @@ def campaign_options(body: Callable[..., Any]) -> Callable[..., Any]:
             "--budget", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Candidates."
         ),
         click.option(
-            "--generator", default="grammar", show_default=True, help="Who invents: grammar, textbook, ..."
+            "--generator",
+            type=click.Choice(GENERATORS),
+            default="grammar",
+            show_default=True,
+            help="Who invents; templates, genetic and llm learn from round to round.",
         ),
         click.option(
             "--timeframes", type=Names(), default="1h", show_default=True, help="Of the candidates: 1h,4h."
@@ -58,8 +89,8 @@ def campaign_options(body: Callable[..., Any]) -> Callable[..., Any]:
             help="Folder of the catalog.",
         ),
     ):
-        body = option(body)
-    return body
+        made = option(made)
+    return made
 
 
 def gate_file_option(body: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,7 +106,7 @@ def gate_file_option(body: Callable[..., Any]) -> Callable[..., Any]:
 def executor_options(body: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--executor`, `--workers` and `--address`."""
     where = click.option(
-        "--executor", type=click.Choice(_EXECUTORS), default="pool", show_default=True, help="What works."
+        "--executor", type=click.Choice(EXECUTORS), default="pool", show_default=True, help="What works."
     )
     many = click.option(
         "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes; 0: one a core."

@@ -96,12 +96,13 @@ def promote(
     code 4 when the ledger does not hold the evidence.
     """
     from crupto_nautilus.laboratory import promotion
+    from crupto_nautilus.laboratory.evidence import STAGES
     from research.ledger import Ledger
     from research.standards import load_spec
 
     ledger = Ledger(lab_dir)
     who = promotion.survivor(ledger, campaign, document)
-    step = next(one for one in promotion.STAGES if one == stage)
+    step = next(one for one in STAGES if one == stage)
     entry = promotion.promote(ledger, who, step, config_dir, load_spec(gate_file))
     rows = tuple((name, str(value)) for name, value in entry.items() if name != "regimes")
     path = config_dir / "enable_map.yaml"

@@ -38,9 +38,11 @@ def blocks(summary: Mapping[str, Any]) -> tuple[str | Table, ...]:
 
 
 def _challengers(summary: Mapping[str, Any]) -> list[str | Table]:
+    from crupto_nautilus.reports.words import challenger_name
+
     rows = tuple(
         (
-            name,
+            challenger_name(name, row),
             row["strategy"],
             str(row["approved"]),
             str(row["trades"]),

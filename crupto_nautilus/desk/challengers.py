@@ -1,7 +1,8 @@
 """Challengers as strategies: a registered name, or a research document whose hash is the one stated.
 
-Guarantees: a document that says anything else than what was approved is refused; the research room is
-imported only for documents.
+Guarantees: a document that says anything else than what was approved is refused, and so is one that would
+trade with a share of the risk without the ledger that proves it; a shadow, which carries none, may be
+unproven and is called so.  The research room is imported only for documents.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from actors.enable_map import Challenger
-from crupto_nautilus.errors import CruptoError, UsageError
+from crupto_nautilus.errors import CruptoError, SafetyRefusal, UsageError
 from strategies.registry import REGISTRY, StrategySpec, get
 
 _TAG_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def challenger_spec(challenger: Challenger) -> StrategySpec:
+def challenger_spec(challenger: Challenger, *, on_trial: bool = False) -> StrategySpec:
     """Return a challenger as the desk runs it.
+
+    Parameters
+    ----------
+    on_trial : bool
+        The run is the trial of a document that nothing proves yet (G8b).
 
     Raises
     ------
@@ -29,6 +35,8 @@ def challenger_spec(challenger: Challenger) -> StrategySpec:
         The document cannot be read, is not valid, bears a champion's name, or has another hash.
     CheckFailed
         It names a ledger head, and the ledger beside it does not prove the entry.
+    SafetyRefusal
+        A document without a ledger head is to trade with a share of the risk.
     """
     if challenger.strategy is not None:
         return get(challenger.strategy)
@@ -53,6 +61,13 @@ def challenger_spec(challenger: Challenger) -> StrategySpec:
         )
     if challenger.ledger_head:
         importlib.import_module("crupto_nautilus.laboratory.proof").check_proof(challenger)
+    elif challenger.stage == "canary" and not on_trial:
+        raise SafetyRefusal(
+            f"{where}: a document that nothing proves may not trade with a share of the risk",
+            found="no ledger_head",
+            expected="the ledger head of its promotion, or stage: shadow",
+            remedy="crupto research promote CAMPAIGN DOCUMENT --to canary --config DIR",
+        )
     if spec.name in REGISTRY:
         raise UsageError(
             f"{where}: {path} bears the name of a built-in strategy",

@@ -51,12 +51,17 @@ def prepare(options: BacktestOptions) -> Prepared:
     ------
     UsageError
         Unknown symbols or strategies, an empty window.
+    SafetyRefusal, CheckFailed
+        A document is to trade with a share of the risk, and no ledger proves it.
     CatalogError
         There is no catalog, or its data is broken.
     """
     catalog = Catalog(options.catalog)
     enable_map = options.config.enable_map
-    canaries = {canary.id: challenger_spec(canary) for canary in enable_map.canaries}
+    canaries = {
+        canary.id: challenger_spec(canary, on_trial=canary.id in options.unproven)
+        for canary in enable_map.canaries
+    }
     specs = chosen_specs(options.strategies, canaries.values())
     choice = choose_market(
         catalog,

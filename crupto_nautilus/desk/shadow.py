@@ -97,6 +97,8 @@ class ShadowRun:
         run = DeskRun(self.desk, self.recording, balance, self._cpu)
         check_run(run)
         note = f"challenger {shadow.challenger.id} in shadow: alone, a book of its own, no order was sent"
+        if shadow.challenger.document is not None and not shadow.challenger.ledger_head:
+            note += "; unproven: no ledger head"
         ended = replace(window, end_ns=max(self.desk.router.last_ts, window.start_ns + 1))
         prepared = replace(shadow.prepared, choice=replace(shadow.prepared.choice, window=ended))
         facts = run_facts(

@@ -71,6 +71,7 @@ def paper_gate(
         end_ns=window[1],
         equity=10_000.0,
         strategies=(who.document.name,),
+        unproven=(who.id,),
     )
     folder = RunFolder(run_paper(options))
     parity = compare_run(folder, options)

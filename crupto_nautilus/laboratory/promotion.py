@@ -1,18 +1,16 @@
 """Promotion and demotion: the ledger is asked, the enable map is written, the proof lies beside the document.
 
-Stages, each only from the one before: paper (G8b) -> shadow (no risk) -> canary at the first share of the
-risk -> canary at the second.  Nobody is promoted by hand: without the evidence in the ledger the answer is
-no.
+Nobody is promoted by hand: without the evidence in the ledger (`evidence.NEEDS`) the answer is no.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from crupto_nautilus.laboratory.enable_file import challengers, enable_file, put, take_out
+from crupto_nautilus.laboratory.evidence import NEEDS, STAGES, Stage, is_of, newest, since_demotion
 from crupto_nautilus.laboratory.proof import write_proof
 from research.dsl import Document, parse_document
 from research.ledger import Kind, Ledger, Record
@@ -20,9 +18,6 @@ from research.ledger.errors import NotPromotable
 from research.standards.spec import GateSpec
 from research.trials.windows import DAY_NS
 from risk.vocabulary import RegimeLabel
-
-type Stage = Literal["shadow", "canary", "canary-2"]
-STAGES: tuple[Stage, ...] = ("shadow", "canary", "canary-2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,58 +153,36 @@ def last_promotion(ledger: Ledger, challenger: str) -> Record:
 
 def _require(ledger: Ledger, who: Survivor, stage: Stage, spec: GateSpec) -> None:
     _cooled_down(ledger, who, spec)
-    short = who.document.document_hash[:12]
-    gate, kind, command = {
-        "shadow": (
-            "G8b",
-            Kind.PAPER,
-            f"crupto research paper {who.campaign} {short}",
-        ),
-        "canary": ("G9", Kind.SHADOW, "crupto research observe RUN"),
-        "canary-2": ("G10", Kind.CANARY, "crupto research observe RUN"),
-    }[stage]
-    evidence = [
-        record for record in _since_demotion(ledger, who) if record.kind is kind and _is_of(record, who)
-    ]
-    if not evidence or evidence[-1].body["gate"]["status"] != "passed":
-        failed = [
-            f"{c['name']} {c['value']}" for c in evidence[-1].body["gate"]["checks"] if not c["passed"]
-        ] if evidence else []  # fmt: skip
+    name, need = who.document.document_hash, NEEDS[stage]
+    found = newest(ledger.records, name, stage)
+    if found is None or found.body["gate"]["status"] != "passed":
+        checks = found.body["gate"]["checks"] if found is not None else []
+        failed = ", ".join(f"{c['name']} {c['value']}" for c in checks if not c["passed"])
         raise NotPromotable(
-            f"{who.id} may not go to {stage}: {gate} has not passed",
-            found=f"{gate} failed: {', '.join(failed)}" if evidence else f"no evidence for {gate}",
-            expected=f"{gate} passed in the ledger",
-            remedy=command,
+            f"{who.id} may not go to {stage}: {need.gate} has not passed",
+            found=f"{need.gate} failed: {failed}" if found is not None else f"no evidence for {need.gate}",
+            expected=f"{need.gate} passed in the ledger",
+            remedy=need.command.replace("CAMPAIGN DOCUMENT", f"{who.campaign} {name[:12]}"),
         )
-
-
-def _is_of(record: Record, who: Survivor) -> bool:
-    return bool(record.body.get("document_hash") == who.document.document_hash)
-
-
-def _since_demotion(ledger: Ledger, who: Survivor) -> Sequence[Record]:
-    demoted = [r.index for r in ledger.of(None, Kind.DEMOTED) if _is_of(r, who)]
-    return ledger.records[demoted[-1] + 1 :] if demoted else ledger.records
 
 
 def _cooled_down(ledger: Ledger, who: Survivor, spec: GateSpec) -> None:
     """Refuse while the newest evidence lies within the cooldown after a demotion (data time)."""
-    demoted = [r for r in ledger.of(None, Kind.DEMOTED) if _is_of(r, who)]
+    name = who.document.document_hash
+    demoted = [r for r in ledger.of(None, Kind.DEMOTED) if is_of(r, name)]
     if not demoted:
         return
     until = int(demoted[-1].body["data_time_ns"]) + spec.g10_canary.cooldown_days * DAY_NS
-    newest = max(
-        (
-            int(r.body["end_ns"])
-            for r in _since_demotion(ledger, who)
-            if _is_of(r, who) and "end_ns" in r.body
-        ),
-        default=0,
+    ends = (
+        int(r.body["end_ns"])
+        for r in since_demotion(ledger.records, name)
+        if is_of(r, name) and "end_ns" in r.body
     )
-    if newest < until:
+    last = max(ends, default=0)
+    if last < until:
         raise NotPromotable(
             f"{who.id} was demoted and cools down",
-            found=f"newest evidence since then ends {max(0, (until - newest)) / DAY_NS:.0f} days too early",
+            found=f"newest evidence since then ends {max(0, (until - last)) / DAY_NS:.0f} days too early",
             expected=f"{spec.g10_canary.cooldown_days} days of data after the demotion",
             remedy="research something else; new data will come",
         )

@@ -1,7 +1,8 @@
 """The proof that travels with a promoted document: the ledger up to the line that promoted it.
 
 Guarantees: a challenger with a ledger head is accepted only when the chain beside its document is whole, ends
-in that head, and that line promoted this document to this stage with this share of the risk.
+in that head, that line promoted this document to this stage with this share of the risk, and the lines before
+it hold a survived campaign and every gate the stage needs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from actors.enable_map import Challenger
 from crupto_nautilus.errors import CheckFailed
+from crupto_nautilus.laboratory.evidence import STAGES, lacking
 from research.ledger import Kind, Ledger, Record
 from research.ledger.errors import LedgerBroken
 from research.ledger.records import GENESIS
@@ -42,7 +44,7 @@ def check_proof(challenger: Challenger) -> None:
     path = proof_path(Path(challenger.document or ""))
     remedy = "take the challenger out of the enable map, or promote it with `crupto research promote`"
     try:
-        last = _last(path)
+        records = _chain(path)
     except (OSError, LedgerBroken) as error:
         raise CheckFailed(
             f"challenger {challenger.id}: the proof of its promotion does not hold",
@@ -50,6 +52,7 @@ def check_proof(challenger: Challenger) -> None:
             expected=f"the ledger beside its document, {path.name}",
             remedy=remedy,
         ) from error
+    last = records[-1] if records else None
     body = last.body if last is not None else {}
     wanted = {
         "head": challenger.ledger_head,
@@ -67,11 +70,20 @@ def check_proof(challenger: Challenger) -> None:
             expected=f"{wanted}, risk share {challenger.risk_share}",
             remedy=remedy,
         )
+    step = next((one for one in STAGES if one == body.get("step")), None)
+    missing = lacking(records, challenger.document_hash, step) if step else "the step it was promoted to"
+    if missing:
+        raise CheckFailed(
+            f"challenger {challenger.id}: its ledger promoted it without evidence",
+            found=f"no {missing.removeprefix('a ')}",
+            expected="a survived campaign and every gate up to its stage",
+            remedy=remedy,
+        )
 
 
-def _last(path: Path) -> Record | None:
-    """Read a chain and return its last line."""
-    record: Record | None = None
-    for index, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-        record = Record.parse(line, index, record.hash if record else GENESIS)
-    return record
+def _chain(path: Path) -> list[Record]:
+    """Read a chain."""
+    records: list[Record] = []
+    for index, line in enumerate(path.read_text(encoding="utf-8").rstrip("\n").split("\n")):
+        records.append(Record.parse(line, index, records[-1].hash if records else GENESIS))
+    return records

@@ -121,11 +121,10 @@ def prepare_campaign(
     )
     documents = _champions(wishes, market)
     returns, trades = _champion_record(laboratory, documents.values())
-    generator = make_generator(wishes.generator)
     return Campaign(
         plan=_plan(wishes, laboratory, choice, documents),
         laboratory=laboratory,
-        generator=generator.generator,
+        generator=make_generator(wishes.generator).lazy(),
         ledger=Ledger(lab),
         folder=CampaignFolder(lab / wishes.id),
         executor=executor or SerialExecutor(),

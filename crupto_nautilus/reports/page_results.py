@@ -17,7 +17,17 @@ from crupto_nautilus.reports.metrics import floats, ints
 from crupto_nautilus.reports.page_parts import label_tone, section, table, toned
 from crupto_nautilus.reports.run_folder import RunFolder
 from crupto_nautilus.reports.verify import VerifyReport
-from crupto_nautilus.reports.words import LABELS, coin, count, interval, money, number, percent, stamp
+from crupto_nautilus.reports.words import (
+    LABELS,
+    challenger_name,
+    coin,
+    count,
+    interval,
+    money,
+    number,
+    percent,
+    stamp,
+)
 
 Summary = Mapping[str, Any]
 _APART = 3.0
@@ -179,8 +189,8 @@ def challengers(summary: Summary) -> str:
     if not found:
         return ""
     rows = [
-        (escape(name), escape(row["strategy"]), count(row["signals"]), count(row["approved"]),
-         count(row["trades"]), percent(row["win_rate_pct"], 0, sign=False),
+        (escape(challenger_name(name, row)), escape(row["strategy"]), count(row["signals"]),
+         count(row["approved"]), count(row["trades"]), percent(row["win_rate_pct"], 0, sign=False),
          number(row["mean_r"], 2, sign=True), interval(row["mean_r_low"], row["mean_r_high"]),
          toned(row["pnl_usd"], money(row["pnl_usd"])),
          percent(row["pnl_pct"]), percent(row["max_drawdown_pct"], 1), escape(row["verdict"]["text"]))

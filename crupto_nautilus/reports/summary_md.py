@@ -7,7 +7,17 @@ from typing import Any
 
 from crupto_nautilus.reports.facts import RunFacts
 from crupto_nautilus.reports.verify import VerifyReport
-from crupto_nautilus.reports.words import LABELS, count, interval, money, number, percent, price, stamp
+from crupto_nautilus.reports.words import (
+    LABELS,
+    challenger_name,
+    count,
+    interval,
+    money,
+    number,
+    percent,
+    price,
+    stamp,
+)
 from risk.vocabulary import side_name
 
 
@@ -83,7 +93,8 @@ def _challengers(summary: Mapping[str, Any]) -> list[str]:
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     lines += [
-        f"| {name} | {row['strategy']} | {count(row['approved'])} | {count(row['trades'])} | "
+        f"| {challenger_name(name, row)} | {row['strategy']} | {count(row['approved'])} | "
+        f"{count(row['trades'])} | "
         f"{number(row['mean_r'], 2, sign=True)} {interval(row['mean_r_low'], row['mean_r_high'])} | "
         f"{money(row['pnl_usd'])} | {percent(row['pnl_pct'])} |"
         for name, row in found.items()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -122,3 +124,8 @@ def interval(low: object, high: object, digits: int = 2) -> str:
 def coin(instrument: str) -> str:
     """Return an instrument id without its venue."""
     return instrument.partition(".")[0]
+
+
+def challenger_name(name: str, row: Mapping[str, Any]) -> str:
+    """Return a challenger's name as reports show it: a document that no ledger proves is called so."""
+    return f"{name} (unproven)" if row.get("document_hash") and not row.get("ledger_head") else name

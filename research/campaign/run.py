@@ -29,7 +29,7 @@ from research.dsl import Document, parse_document
 from research.executors import Executor, SerialExecutor
 from research.gates.lookahead import lookahead_gate
 from research.gates.search import SearchStatistics, search_statistics
-from research.generators import Feedback, GenerationContext, Generator
+from research.generators import Feedback, GenerationContext, Generator, Sourced
 from research.ledger import Kind, Ledger
 from research.ledger.errors import CampaignChanged
 from research.standards.outcome import GateResult
@@ -142,15 +142,13 @@ class Campaign:
         )
         count = min(self.plan.round_size, self.plan.budget - len(before))
         proposed = self.generator.propose(count, self.plan.seed * 1009 + number, context)[:count]
-        self.ledger.append(
-            Kind.CANDIDATES,
-            self.plan.id,
-            {
-                "round": number,
-                "document_hashes": [document.document_hash for document in proposed],
-                "documents": [document.canonical_json() for document in proposed],
-            },
-        )
+        body: dict[str, object] = {
+            "round": number,
+            "document_hashes": [document.document_hash for document in proposed],
+            "documents": [document.canonical_json() for document in proposed],
+        }
+        told = self.generator.provenance() if isinstance(self.generator, Sourced) else {}
+        self.ledger.append(Kind.CANDIDATES, self.plan.id, body | ({"provenance": told} if told else {}))
         return proposed
 
     def earlier(self) -> set[str]:

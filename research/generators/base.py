@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from research.dsl.document import Document
 
@@ -56,3 +56,11 @@ class Generator(Protocol):
 
     def propose(self, count: int, seed: int, context: GenerationContext) -> list[Document]:
         """Return new candidates."""
+
+
+@runtime_checkable
+class Sourced(Protocol):
+    """A generator whose documents come from elsewhere, and that can say whence."""
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what the last proposal came from, as values of a ledger line; empty if it was computed."""

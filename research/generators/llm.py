@@ -14,6 +14,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -79,6 +80,11 @@ class LlmGenerator:
         self._chat, self._cache = chat, cache
         self._model = chat.model if chat is not None else model
         self.tally = Tally()
+        self._used: list[dict[str, str]] = []
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the model and the hashes of questions and answers that the last proposal used."""
+        return {"model": self._model, "answers": list(self._used)} if self._used else {}
 
     def propose(self, count: int, seed: int, context: GenerationContext) -> list[Document]:
         """Return `count` new documents.
@@ -90,6 +96,7 @@ class LlmGenerator:
         """
         found: list[Document] = []
         hashes = set(context.seen)
+        self._used = []
         for number in range(REQUESTS_A_CALL):
             if len(found) >= count:
                 break
@@ -129,7 +136,7 @@ class LlmGenerator:
         kept = self._cache.find(key)
         if kept is not None:
             self.tally.from_cache += 1
-            return kept
+            return self._noted(key, kept)
         if self._chat is None:
             raise GeneratorError(
                 "the cache has no answer to this question", found=key[:12], expected="a kept answer",
@@ -141,6 +148,10 @@ class LlmGenerator:
         self._cache.allow(-(-size // CHARACTERS_A_TOKEN), MAX_COMPLETION_TOKENS)
         answer = self._chat.complete(request)
         self._cache.keep(key, self._model, request, answer)
+        return self._noted(key, answer)
+
+    def _noted(self, key: str, answer: Answer) -> Answer:
+        self._used.append({"request_sha256": key, "answer_sha256": answer.sha256})
         return answer
 
     def _documents(self, answer: Answer) -> list[Any]:
@@ -228,7 +239,7 @@ def llm_from_environment() -> LlmGenerator:
     GeneratorError
         A variable is missing or wrong.
     """
-    from research.generators.llm_chat import OpenAiChat
+    from research.generators.llm_chat import OpenAiChat, require_client
 
     environment = os.environ
     url, model = environment.get("CRUPTO_LLM_BASE_URL", ""), environment.get("CRUPTO_LLM_MODEL", "")
@@ -248,8 +259,22 @@ def llm_from_environment() -> LlmGenerator:
             "CRUPTO_LLM_MAX_USD is no amount", found=repr(limit), expected="a number such as 5"
         ) from None
     cache = AnswerCache(Path(environment.get("CRUPTO_LLM_CACHE", "runs/llm")), budget, Prices())
-    chat = OpenAiChat(url, model, _key(environment)) if url else None
-    return LlmGenerator(chat, cache, model)
+    if not url:
+        return LlmGenerator(None, cache, model)
+    require_client()
+    return LlmGenerator(OpenAiChat(url, model, _required(_key(environment), url)), cache, model)
+
+
+def _required(key: SecretStr, url: str) -> SecretStr:
+    """Return the key; only an endpoint on this machine may do without one."""
+    if not key.get_secret_value() and urlsplit(url).hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise GeneratorError(
+            "there is no key for the language model",
+            found=f"an empty CRUPTO_LLM_API_KEY, for {urlsplit(url).hostname}",
+            expected="a key, or an endpoint on this machine",
+            remedy="export CRUPTO_LLM_API_KEY_FILE=FILE (outside the repository), or use another generator",
+        )
+    return key
 
 
 def _key(environment: Any) -> SecretStr:

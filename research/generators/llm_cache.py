@@ -48,6 +48,11 @@ class Answer:
     prompt_tokens: int
     completion_tokens: int
 
+    @property
+    def sha256(self) -> str:
+        """Return the hash of text and counts."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:
@@ -83,7 +88,7 @@ class AnswerCache:
         try:
             kept = json.loads(file.read_text(encoding="utf-8"))
             answer = Answer(**kept["answer"])
-            sound = kept["sha256"] == _digest(answer) and kept["key"] == key
+            sound = kept["sha256"] == answer.sha256 and kept["key"] == key
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise self._changed(file, str(error)) from error
         if not sound:
@@ -101,7 +106,7 @@ class AnswerCache:
             "completion_tokens": answer.completion_tokens,
             "usd": round(cost, 8),
         }
-        kept = {"key": key, "request": request, "answer": asdict(answer), "sha256": _digest(answer)}
+        kept = {"key": key, "request": request, "answer": asdict(answer), "sha256": answer.sha256}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._ledger.open("a", encoding="utf-8") as ledger:
@@ -171,7 +176,3 @@ class AnswerCache:
             f"the kept answer {file} was changed", found=found, expected="the file as it was written",
             remedy="delete it; the question is then asked, and paid for, again",
         )  # fmt: skip
-
-
-def _digest(answer: Answer) -> str:
-    return hashlib.sha256(json.dumps(asdict(answer), sort_keys=True).encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 from pydantic import SecretStr
@@ -11,6 +12,21 @@ from research.generators.llm_cache import Answer
 
 TIMEOUT_S = 120.0
 RETRIES = 2
+
+
+def require_client() -> None:
+    """Refuse to go on without the `openai` client.
+
+    Raises
+    ------
+    GeneratorError
+        It is not installed.
+    """
+    if importlib.util.find_spec("openai") is None:
+        raise GeneratorError(
+            "the client for language models is not installed", expected="the extra `llm`",
+            remedy="make sync EXTRAS='--extra llm', or use another generator",
+        )  # fmt: skip
 
 
 class OpenAiChat:
@@ -31,13 +47,9 @@ class OpenAiChat:
         GeneratorError
             The client is not installed, or the endpoint does not answer; the message holds no key.
         """
-        try:
-            import openai
-        except ImportError as error:
-            raise GeneratorError(
-                "the client for language models is not installed", expected="the extra `llm`",
-                remedy="uv sync --extra llm",
-            ) from error  # fmt: skip
+        require_client()
+        import openai
+
         schema = {"name": "documents", "schema": request["schema"], "strict": False}
         formats: tuple[dict[str, Any] | None, ...] = (
             {"type": "json_schema", "json_schema": schema},

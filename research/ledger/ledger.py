@@ -182,7 +182,7 @@ class Ledger:
             file.seek(self._size)
             data = file.read()
         whole, torn = data[: data.rfind(b"\n") + 1], data[data.rfind(b"\n") + 1 :]
-        for line in whole.decode("utf-8", errors="replace").splitlines():
+        for line in whole.decode("utf-8", errors="replace").split("\n")[:-1]:
             self._records.append(Record.parse(line, len(self._records), self.head))
         self._size += len(whole)
         if shrunk:

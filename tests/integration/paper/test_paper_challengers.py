@@ -16,6 +16,7 @@ from crupto_nautilus.cli.main import run
 from crupto_nautilus.reports.run_folder import RunFolder
 from crupto_nautilus.reports.verify import run_hash, verify_run
 from research.dsl import parse_document
+from tests.fakes.proven import promoted
 
 SPAN = ("--start", "2025-01-08", "--end", "2025-01-14", "--equity", "10000")
 BOTH = "[long, short]"
@@ -71,6 +72,8 @@ def test_shadows_of_a_live_node_trade_as_in_a_backtest_and_leave_the_desk_alone(
     assert verify_run(copy).ok
     assert verify_run(doc).ok
     assert set(beside.read_json("summary.json")["challengers"]) == {"copy", "doc"}
+    assert "doc (unproven)" in (beside.path / "summary.md").read_text()
+    assert "copy (unproven)" not in (beside.path / "summary.md").read_text()
     assert (beside.path / "shadow" / "doc.parquet").is_file()
 
 
@@ -82,12 +85,10 @@ def test_a_document_that_is_not_the_approved_one_is_refused(market: Path, tmp_pa
 
 
 def test_a_canary_trades_with_its_share_of_the_risk(market: Path, tmp_path: Path) -> None:
-    regimes = ", ".join(f"{label}: {BOTH}" for label in ("range_lowvol", "trend_up", "trend_down"))
-    entry = document(f"{{{regimes}}}", more=", stage: canary, risk_share: 0.25")
+    promoted(tmp_path, parse_document(DOCUMENT.read_text()), "canary-2")
     done = crupto(
         "backtest", "--catalog", market, "--start", "2025-01-08", "--end", "2025-01-24", "--equity", "10000",
-        "--out", tmp_path, "--run-id", "canary", "--no-journal",
-        CHALLENGER_CONFIG=challenger_file(tmp_path, entry),
+        "--out", tmp_path, "--run-id", "canary", "--no-journal", "--config", tmp_path / "config",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     folder = RunFolder(tmp_path / "canary")
@@ -101,3 +102,13 @@ def test_a_canary_trades_with_its_share_of_the_risk(market: Path, tmp_path: Path
     assert all("canary: risk_share 0.25" in json.loads(clamps) for clamps in canary["clamps"])
     assert len(folder.table("fills").query("strategy == @name")) >= 1  # counted in the books
     assert verify_run(folder).ok
+
+
+def test_a_canary_that_nothing_proves_is_refused(market: Path, tmp_path: Path) -> None:
+    entry = document(f"{{trend_up: {BOTH}}}", more=", stage: canary, risk_share: 0.25")
+    done = crupto(
+        "backtest", "--catalog", market, *SPAN, "--out", tmp_path, "--no-journal",
+        CHALLENGER_CONFIG=challenger_file(tmp_path, entry),
+    )  # fmt: skip
+    assert done.returncode == 4, done.stderr
+    assert "nothing proves" in done.stderr

@@ -174,3 +174,8 @@ def test_two_processes_write_one_chain(tmp_path: Path) -> None:
     for name in ("a", "b"):
         written = [r.body["document_hash"] for r in ledger.of(name)]
         assert written == [f"{name}-{i}" for i in range(10)]
+
+
+def test_a_line_may_hold_the_separators_of_unicode(tmp_path: Path) -> None:
+    Ledger(tmp_path).append(Kind.DECISION, "c1", {"document_hash": "a", "note": "one\u2028two\x85three"})
+    assert Ledger(tmp_path).records[0].body["note"] == "one\u2028two\x85three"
