@@ -60,7 +60,8 @@ calibrate: sync ## measure the gates: promotions without an edge, planted edges 
 	@$(RUN) crupto research calibrate $(if $(CATALOG),--catalog $(CATALOG))
 
 soak: sync ## long runs: a day of events, twenty restarts, a day on the fake exchange, one real hour
-	@$(RUN) pytest -m 'soak and not day_long' -v -s -p no:randomly tests/soak tests/integration/bingx $(PYTEST_ARGS)
+	@$(RUN) pytest -m 'soak and not day_long' -v -s -p no:randomly tests/soak tests/integration/bingx \
+	  tests/integration/research tests/unit/research $(PYTEST_ARGS)
 
 soak-24h: sync ## the paper desk for 24 real hours
 	@$(RUN) pytest -m day_long -s -p no:randomly tests/soak

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numba
+import numpy as np
 
 
 def _cache_folder() -> str:
@@ -22,6 +23,15 @@ def _cache_folder() -> str:
 
 if not os.environ.get("NUMBA_CACHE_DIR"):
     numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined] # set from the environment
+
+
+def as_one_type[A: np.ndarray[Any, Any]](array: A) -> A:
+    """Return a read-only view: the compiler makes one machine code for each combination of read-only and
+    writable arguments, seconds each, so kernels are always called with the same.
+    """
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def compiled[F: Callable[..., Any]](function: F) -> F:

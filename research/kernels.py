@@ -23,6 +23,15 @@ BLOCK = 128  # neighbouring windows worked on together
 
 
 @compiled
+def _missing(size: int) -> Floats:
+    """Return a column of missing values; a loop compiles in a tenth of the time of `np.full`."""
+    out = np.empty(size)
+    for t in range(size):
+        out[t] = np.nan
+    return out
+
+
+@compiled
 def window_mean(x: Floats, first: int, n: int) -> float:
     """Return the mean of x[first : first + n], added from the oldest on."""
     total = 0.0
@@ -86,7 +95,7 @@ def python_sum(x: Floats, first: int, last: int) -> float:
 @compiled
 def sma(x: Floats, n: int) -> Floats:
     """Return the mean of the last n values."""
-    out = np.full(len(x), np.nan)
+    out = _missing(len(x))
     for t in range(n - 1, len(x), BLOCK):
         _means(x, t - n + 1, n, out[t : t + BLOCK])
     return out
@@ -95,7 +104,7 @@ def sma(x: Floats, n: int) -> Floats:
 @compiled
 def std(x: Floats, n: int) -> Floats:
     """Return the population standard deviation of the last n values."""
-    out = np.full(len(x), np.nan)
+    out = _missing(len(x))
     means = np.empty(BLOCK)
     for t in range(n - 1, len(x), BLOCK):
         block = out[t : t + BLOCK]
@@ -108,7 +117,7 @@ def std(x: Floats, n: int) -> Floats:
 @compiled
 def zscore(x: Floats, n: int) -> Floats:
     """Return (x - mean) / deviation of the last n values; missing where the deviation is 0."""
-    out = np.full(len(x), np.nan)
+    out = _missing(len(x))
     means, deviations = np.empty(BLOCK), np.empty(BLOCK)
     for t in range(n - 1, len(x), BLOCK):
         block = out[t : t + BLOCK]
@@ -123,7 +132,7 @@ def zscore(x: Floats, n: int) -> Floats:
 @compiled
 def ema(x: Floats, n: int) -> Floats:
     """Return the exponential mean as `strategies.indicators.moving_averages.Ema` does."""
-    out = np.full(len(x), np.nan)
+    out = _missing(len(x))
     if len(x) < n:
         return out
     alpha = 2.0 / (n + 1)
@@ -138,7 +147,7 @@ def ema(x: Floats, n: int) -> Floats:
 @compiled
 def highest(x: Floats, n: int) -> Floats:
     """Return the largest of the last n values (a queue of candidates whose values fall)."""
-    out = np.full(len(x), np.nan)
+    out = _missing(len(x))
     queue = np.empty(len(x), np.int64)
     head, tail = 0, 0
     for t in range(len(x)):
@@ -162,7 +171,7 @@ def lowest(x: Floats, n: int) -> Floats:
 @compiled
 def rank(x: Floats, n: int) -> Floats:
     """Return the share of the n values before that are smaller."""
-    out = np.full(len(x), np.nan)
+    out = _missing(len(x))
     counts = np.empty(BLOCK, np.int64)
     for t in range(n, len(x), BLOCK):
         now = x[t : t + BLOCK]
@@ -178,12 +187,45 @@ def rank(x: Floats, n: int) -> Floats:
 
 
 @compiled
+def _ascending(x: Floats, n: int) -> Floats:
+    """Return the first n values in order."""
+    ordered = x[:n].copy()
+    for i in range(1, n):
+        value, at = ordered[i], i
+        while at > 0 and ordered[at - 1] > value:
+            ordered[at] = ordered[at - 1]
+            at -= 1
+        ordered[at] = value
+    return ordered
+
+
+@compiled
+def _exchange(ordered: Floats, old: float, new: float) -> None:
+    """Replace a value by another in ordered values, moving only what lies between the two."""
+    low, high = 0, len(ordered)
+    while low < high:
+        middle = (low + high) // 2
+        if ordered[middle] < old:
+            low = middle + 1
+        else:
+            high = middle
+    at = low
+    while at + 1 < len(ordered) and ordered[at + 1] < new:
+        ordered[at] = ordered[at + 1]
+        at += 1
+    while at > 0 and ordered[at - 1] > new:
+        ordered[at] = ordered[at - 1]
+        at -= 1
+    ordered[at] = new
+
+
+@compiled
 def quantile(x: Floats, n: int, q: float) -> Floats:
     """Return the q-quantile of the n values before, interpolated as numpy does."""
-    out = np.full(len(x), np.nan)
+    out = _missing(len(x))
     if len(x) <= n:
         return out
-    ordered = np.sort(x[:n])
+    ordered = _ascending(x, n)
     place = (n - 1) * q
     index = int(place)
     part = place - index
@@ -194,52 +236,41 @@ def quantile(x: Floats, n: int, q: float) -> Floats:
         else:
             high = ordered[index + 1]
             out[t] = high - (high - low) * (1.0 - part) if part >= 0.5 else low + (high - low) * part
-        # Replace the oldest value by the newest, moving only what lies between the two.
-        new = x[t]
-        at = np.searchsorted(ordered, x[t - n])
-        while at + 1 < n and ordered[at + 1] < new:
-            ordered[at] = ordered[at + 1]
-            at += 1
-        while at > 0 and ordered[at - 1] > new:
-            ordered[at] = ordered[at - 1]
-            at -= 1
-        ordered[at] = new
+        _exchange(ordered, x[t - n], x[t])
     return out
 
 
 @compiled
 def median(x: Floats, n: int) -> Floats:
     """Return the median of the n values before, as `SortedWindow.median` does."""
-    out = np.full(len(x), np.nan)
+    out = _missing(len(x))
     if len(x) <= n:
         return out
-    ordered = np.sort(x[:n])
+    ordered = _ascending(x, n)
     half = n // 2
     for t in range(n, len(x)):
         out[t] = ordered[half] if n % 2 else (ordered[half - 1] + ordered[half]) / 2.0
-        new = x[t]
-        at = np.searchsorted(ordered, x[t - n])
-        while at + 1 < n and ordered[at + 1] < new:
-            ordered[at] = ordered[at + 1]
-            at += 1
-        while at > 0 and ordered[at - 1] > new:
-            ordered[at] = ordered[at - 1]
-            at -= 1
-        ordered[at] = new
+        _exchange(ordered, x[t - n], x[t])
     return out
 
 
 @compiled
 def rsi(x: Floats, n: int) -> Floats:
     """Return RSI as `strategies.indicators.rsi.Rsi` does."""
-    out = np.full(len(x), np.nan)
+    out = _missing(len(x))
     if len(x) <= n:
         return out
-    seeds = np.empty(n)
+    gains, losses = np.empty(n), np.empty(n)
+    ups, downs = 0, 0
     for j in range(n):
-        seeds[j] = x[j + 1] - x[j]
-    gain = python_sum(seeds[seeds > 0.0], 0, int((seeds > 0.0).sum())) / n
-    loss = -python_sum(seeds[seeds < 0.0], 0, int((seeds < 0.0).sum())) / n
+        change = x[j + 1] - x[j]
+        if change > 0.0:
+            gains[ups] = change
+            ups += 1
+        elif change < 0.0:
+            losses[downs] = change
+            downs += 1
+    gain, loss = python_sum(gains, 0, ups) / n, -python_sum(losses, 0, downs) / n
     for t in range(n, len(x)):
         if t > n:
             change = x[t] - x[t - 1]
@@ -259,7 +290,7 @@ def rsi(x: Floats, n: int) -> Floats:
 @compiled
 def wilder(x: Floats, n: int) -> Floats:
     """Return Wilder's mean as `strategies.indicators.wilder.WilderMean` does."""
-    out = np.full(len(x), np.nan)
+    out = _missing(len(x))
     if len(x) < n:
         return out
     value = python_sum(x, 0, n) / n
@@ -289,11 +320,12 @@ def true_range(high: Floats, low: Floats, close: Floats) -> Floats:
 def directional_index(high: Floats, low: Floats, n: int) -> Floats:
     """Return ADX as `strategies.indicators.wilder.Adx` does."""
     size = len(high)
-    out = np.full(size, np.nan)
+    out = _missing(size)
     if size < 2 * n:
         return out
-    plus, minus = np.zeros(size - 1), np.zeros(size - 1)
+    plus, minus = np.empty(size - 1), np.empty(size - 1)
     for t in range(1, size):
+        plus[t - 1] = minus[t - 1] = 0.0
         up, down = high[t] - high[t - 1], low[t - 1] - low[t]
         if up > down:
             if up > 0.0:
@@ -305,5 +337,7 @@ def directional_index(high: Floats, low: Floats, n: int) -> Floats:
     for t in range(n, size):
         total = plus[t - 1] + minus[t - 1]
         moves[t - n] = 100.0 * abs(plus[t - 1] - minus[t - 1]) / total if total > 0.0 else 0.0
-    out[n:] = wilder(moves, n)
+    smooth = wilder(moves, n)
+    for t in range(n, size):
+        out[t] = smooth[t - n]
     return out

@@ -18,6 +18,7 @@ from catalog.schema import FundingArrays, PriceArrays
 from catalog.store import Catalog
 from catalog.symbols import parse_instrument
 from catalog.timeframes import BarArrays, resample
+from research.compiled import as_one_type
 from research.errors import MarketError
 from research.kernels import quantile
 from risk.vocabulary import DAY_NS, HOUR_NS, MINUTE_NS, InstrumentRules
@@ -129,7 +130,7 @@ class Frame:
         stamps, out = self.settled.ts_event, np.full(len(self), np.nan)
         if len(stamps) <= n:
             return out
-        values = quantile(np.abs(self.settled.rate), n, q)
+        values = quantile(as_one_type(np.abs(self.settled.rate)), n, q)
         reach = np.full(len(stamps), np.iinfo(np.int64).max)
         reach[n:] = stamps[n:] - stamps[:-n]
         values[reach > days * DAY_NS] = np.nan

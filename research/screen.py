@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research import simulate
+from research.compiled import as_one_type
 from research.costs import Costs
 from research.dsl.document import Document, TargetR
 from research.dsl.vector import Memo, evaluate
@@ -185,11 +186,12 @@ def _walk(
     # The desk enters nothing on a bar in which nothing was traded.
     entry = said.entry if frame.min_volume > 0.0 else np.where(frame.volume > 0.0, said.entry, np.int8(0))
     rows = simulate.walk(
-        frame.open, frame.high, frame.low, frame.close, frame.ts_event, entry, said.exit_long,
-        said.exit_short, said.target, said.atr, _taker(costs, frame, memo),
+        frame.open, frame.high, frame.low, frame.close, frame.ts_event, as_one_type(entry),
+        as_one_type(said.exit_long), as_one_type(said.exit_short), as_one_type(said.target),
+        as_one_type(said.atr), _taker(costs, frame, memo),
         _taker(replace(costs, multiplier=1.0), frame, memo),
-        frame.paid_rate if costs.funding else np.zeros(len(frame)), frame.paid_count, first, last,
-        parameters(document, costs, settings), net, gross,
+        as_one_type(frame.paid_rate if costs.funding else np.zeros(len(frame))), frame.paid_count,
+        first, last, parameters(document, costs, settings), net, gross,
     )  # fmt: skip
     trades = Trades.of(rows, frame)
     return _Walked(
@@ -206,7 +208,7 @@ def _taker(costs: Costs, frame: Frame, memo: Memo) -> Floats:
     key = (frame.token, costs)
     found = memo.get(key)
     if found is None:
-        found = costs.taker(frame)
+        found = as_one_type(costs.taker(frame))
         memo.put(key, found)
     return found
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research import kernels
+from research.compiled import as_one_type
 from research.dsl.document import Document
 from research.dsl.program import Program, Step, compile_document
 from research.market import Frame
@@ -179,15 +180,15 @@ def skipping(kernel: Callable[..., Any], x: NDArray[np.float64], *arguments: Any
     """Apply a kernel to the values that exist; a row without one has no answer and leaves no trace."""
     missing = np.isnan(x)
     if not missing.any():
-        return kernel(x, *arguments)  # type: ignore[no-any-return]
+        return kernel(as_one_type(x), *arguments)  # type: ignore[no-any-return]
     out = np.full(len(x), np.nan)
     first = int(np.argmin(missing))
     if missing[first]:
         return out
     if not missing[first:].any():
-        out[first:] = kernel(np.ascontiguousarray(x[first:]), *arguments)
+        out[first:] = kernel(as_one_type(np.ascontiguousarray(x[first:])), *arguments)
     else:
-        out[~missing] = kernel(x[~missing], *arguments)
+        out[~missing] = kernel(as_one_type(x[~missing]), *arguments)
     return out
 
 

@@ -1,6 +1,7 @@
 """A pool of processes on this machine: the default.
 
-Workers come from a fork server, a clean process without threads; the shared context is sent to each once.  A
+Workers come from a fork server, a clean process without threads that has loaded the compiled kernels; the
+shared context is sent to each once.  A
 worker that dies (out of memory, killed) takes no result with it: what was not finished is done again in a new
 pool, and an item that kills its worker twice is reported by `WorkerDied` with the item's position.
 """
@@ -17,7 +18,7 @@ from typing import Any
 from research.errors import ResearchError
 from research.executors.base import Work
 
-_PRELOAD = ["research.executors.pool"]
+_PRELOAD = ["research.executors.pool", "research.trials.warm"]
 _shared: dict[str, Any] = {}
 
 

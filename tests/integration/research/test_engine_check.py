@@ -10,6 +10,7 @@ import pytest
 from crupto_nautilus.desk import engine_check
 from crupto_nautilus.desk.engine_check import check_in_engine
 from research import simulate
+from research.dsl import Document
 from research.dsl.builtin import builtin_document
 from research.market import Frame
 from tests.fakes.histories import read_funding_history
@@ -21,17 +22,28 @@ def frame() -> Frame:
     return frame_of(traded_history(1200, 31))
 
 
-@pytest.mark.parametrize("part", range(4))
-def test_sixty_random_documents_trade_alike(part: int, frame: Frame) -> None:
+def trade_alike(documents: list[Document], frame: Frame) -> int:
+    """Check documents one by one and return how many trades were compared."""
     trades = 0
-    for made in random_documents(60, 7)[part::4]:
+    for made in documents:
         check = check_in_engine(made, frame, RULES)
         assert check.differences == (), made.canonical_json()
         assert check.mean_difference_bps < 0.1
         assert check.account_difference_bps < 0.1
         assert check.ok
         trades += check.trades
-    assert trades > 100
+    return trades
+
+
+def test_random_documents_trade_alike(frame: Frame) -> None:
+    """A quarter of those below."""
+    assert trade_alike(random_documents(60, 7)[::4], frame) > 100
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(1, 4))
+def test_sixty_random_documents_trade_alike(part: int, frame: Frame) -> None:
+    assert trade_alike(random_documents(60, 7)[part::4], frame) > 100
 
 
 @pytest.mark.data

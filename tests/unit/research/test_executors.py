@@ -1,8 +1,10 @@
-"""Every executor gives the same results in the same order, and survives what kills its workers."""
+"""Executors give the same results in the same order, and survive what kills their workers.
+
+Ray runs a whole campaign in `test_campaign`.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,14 +28,6 @@ def digest(executor: Executor) -> str:
 
 def test_a_pool_gives_what_one_process_gives() -> None:
     assert digest(PoolExecutor(2)) == digest(SerialExecutor())
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("ray") is None,
-    reason="the extra ray is not installed: make sync EXTRAS='--extra ray'",
-)
-def test_ray_gives_what_one_process_gives() -> None:
-    assert digest(make_executor("ray", 2)) == digest(SerialExecutor())
 
 
 def test_a_missing_ray_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
