@@ -56,7 +56,7 @@ def calibrate(
     """Run whole campaigns on markets whose edge is known, every gate on.
 
     Nulls: real bars with their edge destroyed, and a martingale; planted edges: a strong and a weak one,
-    whose holdout Sharpe ratios are measured and shown (3.2 and 1.7 over 60 campaigns each).  Exit code 1
+    whose holdout Sharpe ratios are measured and shown (2.7 and 1.3 over 60 campaigns each).  Exit code 1
     when a null promotes in more than 5 % of campaigns, or an edge is found too rarely (80 % and 15 %).
     """
     from crupto_nautilus.laboratory import calibrate as work

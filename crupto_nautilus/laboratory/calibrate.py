@@ -21,7 +21,7 @@ from research.executors import Executor
 from research.market import Frame, MarketArrays
 from research.standards.spec import GateSpec
 
-STRONG, WEAK = 0.020, 0.0126  # sizes that give the best candidate a holdout Sharpe ratio of about 2.6 and 1.2
+STRONG, WEAK = 0.020, 0.0131  # sizes that give the best candidate a holdout Sharpe ratio of about 2.6 and 1.2
 _FIRST_SEED = 50_000  # seeds nobody looked at while the gates were made
 
 Report = Callable[[str, int, int], None]
