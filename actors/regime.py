@@ -8,8 +8,9 @@ from typing import ClassVar
 from actors.agent import DeskAgent
 from actors.regimes import RegimeClassifier
 from actors.toolbox import ToolFailure
-from risk.vocabulary import Instant, Regime, RegimeLabel
+from risk.vocabulary import Bar, Instant, Regime, RegimeLabel
 from strategies import bus
+from strategies.columns import apart
 from strategies.guarded import guarded
 
 REGIME_MINUTES = 60
@@ -35,8 +36,11 @@ class RegimeActor(DeskAgent):
     def on_instant(self, instant: Instant) -> None:
         """Classify the instruments whose 1h bar closed now."""
         bars = instant.bars.get(REGIME_MINUTES)
-        if not bars:
-            return
+        if bars:
+            for group in apart(bars):
+                self._classify(group)
+
+    def _classify(self, bars: tuple[Bar, ...]) -> None:
         try:
             features = self.use("calc_features", bars)
             changes: Iterable[Regime] = self.use("classify_regime", features, self._labels)

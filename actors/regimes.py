@@ -7,32 +7,25 @@ beginning of the labels of all of it; nothing is said (`unknown`) until every wi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from math import sqrt
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from catalog.timeframes import BarArrays
 from risk.vocabulary import Bar, Regime, RegimeLabel
-from strategies.indicators.donchian import RollingMax
-from strategies.indicators.moving_averages import EmaSlope
-from strategies.indicators.rolling import SortedWindow
+from strategies.columns import Columns
 from strategies.indicators.volatility import RealisedVolatility
-from strategies.indicators.wilder import Adx, Atr
+
+if TYPE_CHECKING:
+    from strategies.indicators.steps import Floats
 
 MINUTES = 60
 VOLATILITY_BARS = 30
 RANK_BARS = 720
 WARMUP_BARS = VOLATILITY_BARS + RANK_BARS + 1
 
-MIN_TREND_ADX = 22.0
-MIN_TREND_SLOPE = 0.02
-HIGH_VOLATILITY_RANK = 0.5
-PANIC_RETURN_SIGMAS = 4.0
-PANIC_VOLATILITY_RANK = 0.80
-PANIC_MIN_FALL = 0.08
-PANIC_FALL_DAILY_SIGMAS = 4.0
-PANIC_FALL_BARS = 24
 _DAILY = sqrt(24.0)
 
 
@@ -67,10 +60,6 @@ _FEATURES = (
     "log_return",
     "fall_24",
 )
-# A NamedTuple's own constructor takes twice as long.
-_new_reading: Callable[
-    [tuple[RegimeLabel, RegimeLabel, float, float, float, float, float, float, float]], RegimeReading
-] = partial(tuple.__new__, RegimeReading)
 _UNKNOWN = RegimeReading(RegimeLabel.UNKNOWN, RegimeLabel.UNKNOWN, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -118,6 +107,24 @@ class Hysteresis:
         return label
 
 
+# In the order of the kernel's codes.
+_LABELS = (
+    RegimeLabel.UNKNOWN,
+    RegimeLabel.PANIC,
+    RegimeLabel.TREND_UP,
+    RegimeLabel.TREND_DOWN,
+    RegimeLabel.RANGE_HIGHVOL,
+    RegimeLabel.RANGE_LOWVOL,
+)
+
+
+def _kernel() -> Any:
+    """Return the compiled part; it is imported late because most commands do without."""
+    from actors import regime_kernel
+
+    return regime_kernel
+
+
 class RegimeClassifier:
     """The regime of one instrument, bar by bar.
 
@@ -130,76 +137,99 @@ class RegimeClassifier:
     ----------
     min_bars_hold, panic_min_bars : int
         See `Hysteresis`.
+    row : array of float, optional
+        The row of a panel's table; without it the classifier has one of its own.
+
+    Attributes
+    ----------
+    label, raw : RegimeLabel
+        The label in force, and what the last bar said by itself.
     """
 
-    __slots__ = ("_adx", "_atr", "_closes", "_hysteresis", "_rank", "_slope", "_volatility", "reading")
+    __slots__ = ("_hysteresis", "_kernel", "_row", "label", "raw", "volatility")
 
-    def __init__(self, min_bars_hold: int = 3, panic_min_bars: int = 6) -> None:
-        self.reading = _UNKNOWN
-        self._atr = Atr(14)
-        self._adx = Adx(14)
-        self._slope = EmaSlope(200, 5)
-        self._volatility = RealisedVolatility(VOLATILITY_BARS)
-        self._rank = SortedWindow(RANK_BARS)
-        self._closes = RollingMax(PANIC_FALL_BARS)
+    def __init__(self, min_bars_hold: int = 3, panic_min_bars: int = 6, row: Floats | None = None) -> None:
+        self.label = self.raw = RegimeLabel.UNKNOWN
+        self.volatility = RealisedVolatility(VOLATILITY_BARS)
         self._hysteresis = Hysteresis(min_bars_hold, panic_min_bars)
+        self._kernel = _kernel()
+        self._row: Floats = self._kernel.table(1)[0] if row is None else row
 
     def update(self, bar: Bar) -> RegimeReading:
         """Take the next closed 1h bar."""
-        _, _, _, _, high, low, close, _ = bar
-        atr = self._atr.update(high, low, close)
-        adx = self._adx.update(high, low)
-        slope = self._slope.update(close, atr)
-        highest = self._closes.update(close)
-        volatility = self._volatility
-        before = volatility.value
-        now = volatility.update(close)
-        rank = None if now is None else self._rank.update(now)
-        if (
-            rank is None
-            or now is None
-            or before is None
-            or atr is None
-            or adx is None
-            or slope is None
-            or highest is None
-        ):
-            return self.reading
-        log_return = volatility.log_return
-        daily = PANIC_FALL_DAILY_SIGMAS * before * _DAILY
-        if (log_return <= -PANIC_RETURN_SIGMAS * before and rank >= PANIC_VOLATILITY_RANK) or (
-            close <= (1.0 - (daily if daily > PANIC_MIN_FALL else PANIC_MIN_FALL)) * highest
-        ):
-            raw = RegimeLabel.PANIC
-        elif adx >= MIN_TREND_ADX and slope > MIN_TREND_SLOPE:
-            raw = RegimeLabel.TREND_UP
-        elif adx >= MIN_TREND_ADX and slope < -MIN_TREND_SLOPE:
-            raw = RegimeLabel.TREND_DOWN
-        elif rank >= HIGH_VOLATILITY_RANK:
-            raw = RegimeLabel.RANGE_HIGHVOL
-        else:
-            raw = RegimeLabel.RANGE_LOWVOL
-        label = self._hysteresis.update(raw)
-        reading = self.reading = _new_reading(
-            (label, raw, atr, adx, slope, now, rank, log_return, close / highest - 1.0)
+        volatility = self.volatility
+        now = volatility.update(bar.close)
+        self.judge(
+            self._kernel.step(
+                self._row,
+                bar.high,
+                bar.low,
+                bar.close,
+                np.nan if now is None else now,
+                volatility.log_return,
+            )
         )
-        return reading
+        return self.reading
+
+    def judge(self, said: int) -> None:
+        """Take what a bar said by itself, as the kernel's code."""
+        if said:
+            self.raw = _LABELS[said]
+            self.label = self._hysteresis.update(self.raw)
 
     @property
-    def label(self) -> RegimeLabel:
-        """The label in force."""
-        return self.reading.label
+    def reading(self) -> RegimeReading:
+        """What the last bar said; all numbers are 0 until every window is filled."""
+        if self.raw is RegimeLabel.UNKNOWN:
+            return _UNKNOWN
+        return RegimeReading(self.label, self.raw, *self._row[: self._kernel.SAID].tolist())
 
     @property
     def warm(self) -> bool:
         """Whether every window is filled."""
-        return self.reading.raw is not RegimeLabel.UNKNOWN
+        return self.raw is not RegimeLabel.UNKNOWN
 
     @property
     def daily_volatility(self) -> float | None:
         """Realised volatility of the last 30 bars times sqrt(24), a fraction; None while its window fills."""
-        value = self._volatility.value
+        value = self.volatility.value
         return None if value is None else value * _DAILY
+
+
+class RegimePanel:
+    """The classifiers of all instruments: one compiled call an hour takes the bars of all of them.
+
+    Attributes
+    ----------
+    classifiers : dict of str to RegimeClassifier
+        By instrument.
+    """
+
+    def __init__(self, instruments: Sequence[str], min_bars_hold: int = 3, panic_min_bars: int = 6) -> None:
+        self._kernel = _kernel()
+        self._table: Floats = self._kernel.table(len(instruments))
+        self.classifiers = {
+            name: RegimeClassifier(min_bars_hold, panic_min_bars, row)
+            for name, row in zip(instruments, self._table, strict=True)
+        }
+        self._columns = Columns(instruments)
+        self._said = np.zeros(len(instruments), np.int64)
+        self.update(())  # compiled, or read from the cache, before the first bar
+
+    def update(self, bars: tuple[Bar, ...]) -> list[tuple[Bar, RegimeClassifier]]:
+        """Take closed 1h bars, at most one an instrument; return each with its classifier."""
+        known, rows, numbers = self._columns.take(bars)
+        classifiers = [self.classifiers[bar.instrument] for bar in known]
+        volatilities = [one.volatility for one in classifiers]
+        now = [one.update(bar.close) for one, bar in zip(volatilities, known, strict=True)]
+        returns = [one.log_return for one in volatilities]
+        said = self._said[: len(rows)]
+        self._kernel.steps(
+            self._table, rows, numbers, np.array(now, np.float64), np.array(returns, np.float64), said
+        )
+        for classifier, code in zip(classifiers, said.tolist(), strict=True):
+            classifier.judge(code)
+        return list(zip(known, classifiers, strict=True))
 
 
 def raw_regimes(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from actors.enable_map import EnableMap
-from actors.regimes import RegimeClassifier, RegimeReading
+from actors.regimes import RegimeClassifier, RegimePanel
 from actors.selection_rules import CooldownBook, Key, ScoreBook, mandate_row
 from actors.toolbox import ToolContext, ToolRegistry, ToolSpec
 from risk import ticket
@@ -32,7 +32,7 @@ from risk.vocabulary import (
 from strategies.registry import StrategySpec
 
 Scored = tuple[str, float | None, int, int]  # strategy, score, rested until, cooling until
-Readings = list[tuple[Bar, RegimeReading]]
+Readings = list[tuple[Bar, RegimeClassifier]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,15 @@ class DeskTools:
     """The state that tools work on; one desk has one."""
 
     risk_desk: RiskDesk
-    classifiers: dict[str, RegimeClassifier]
+    regimes: RegimePanel
     enable_map: EnableMap
     cooldowns: CooldownBook
     scores: ScoreBook
 
 
 def calc_features(state: DeskTools, _: ToolContext, bars: tuple[Bar, ...]) -> Readings:
-    """Feed closed 1h bars to their classifiers and return what each reads."""
-    classifiers = state.classifiers
-    return [(bar, classifiers[bar.instrument].update(bar)) for bar in bars]
+    """Feed closed 1h bars, at most one an instrument, to their classifiers and return these."""
+    return state.regimes.update(bars)
 
 
 def classify_regime(
@@ -57,9 +56,9 @@ def classify_regime(
 ) -> list[Regime]:
     """Name the regimes that differ from `labels`, those in force by instrument."""
     return [
-        Regime(bar.ts_event, bar.instrument, reading.label, reading.raw, reading.features)
-        for bar, reading in readings
-        if reading.label is not labels[bar.instrument]
+        Regime(bar.ts_event, bar.instrument, one.label, one.raw, one.reading.features)
+        for bar, one in readings
+        if one.label is not labels[bar.instrument]
     ]
 
 

@@ -4,8 +4,6 @@ Guarantees: an output at row t is a function of rows 0..t; recursive averages fo
 step by step, so they give the same bits; windows are summed anew at every row, oldest value first, so
 nothing drifts and the streaming form, which calls the same window functions, agrees exactly.  Input
 holds no NaN: `vector.skipping` takes missing rows out before and puts them back after.
-
-Sums that seed an average are compensated as Python's own `sum` of floats is (Neumaier 1974).
 """
 
 from __future__ import annotations
@@ -15,7 +13,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from research.compiled import compiled
+from strategies.compiled import compiled
+from strategies.indicators.steps import python_sum
 
 Floats = NDArray[np.float64]
 
@@ -75,21 +74,6 @@ def _deviations(x: Floats, first: int, n: int, means: Floats, deviations: Floats
             deviations[k] += (row[k] - means[k]) * (row[k] - means[k])
     for k in range(len(means)):
         deviations[k] = math.sqrt(deviations[k] / n)
-
-
-@compiled
-def python_sum(x: Floats, first: int, last: int) -> float:
-    """Return sum(x[first:last]) to the bit that Python's `sum` gives."""
-    total, lost = 0.0, 0.0
-    for j in range(first, last):
-        value = x[j]
-        new = total + value
-        if abs(total) >= abs(value):
-            lost += (total - new) + value
-        else:
-            lost += (value - new) + total
-        total = new
-    return total + lost if lost != 0.0 and math.isfinite(lost) else total
 
 
 @compiled

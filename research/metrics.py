@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from research.compiled import compiled
 from research.trades import Trades
+from strategies.compiled import compiled
 
 Floats = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from research.compiled import compiled
+from strategies.compiled import compiled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

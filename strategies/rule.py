@@ -8,6 +8,7 @@ nothing of regimes, risk or money.  Input is finite: a feed refuses NaN before i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
 from risk.vocabulary import Bar, EntryStyle, ExitSpec, Funding, Signal
@@ -85,6 +86,11 @@ class Rule(ABC):
     def __init__(self) -> None:
         self.atr: float | None = None
 
+    @classmethod
+    def panel(cls, instruments: Sequence[str]) -> Panel:
+        """Return the rules of all instruments, ready to be fed together."""
+        return Panel({name: cls() for name in instruments})
+
     @abstractmethod
     def update(self, bar: Bar) -> Setup | None:
         """Take the next closed bar of `minutes` and return the entry it makes, if any."""
@@ -114,6 +120,28 @@ class Rule(ABC):
         Asked only where the setup's `ExitSpec.on_condition` is set.
         """
         return None
+
+
+class Panel:
+    """One strategy on all its instruments, fed with the closed bars of a moment.
+
+    This one asks a rule for each instrument, one after the other.
+
+    Attributes
+    ----------
+    rules : dict of str to Rule
+        The rule of each instrument, for everything but closed bars.
+    """
+
+    def __init__(self, rules: dict[str, Rule]) -> None:
+        self.rules = rules
+
+    def read(self, bars: tuple[Bar, ...]) -> Iterable[tuple[Bar, Setup | None]]:
+        """Yield each bar of a traded instrument with the entry it makes, if any, in the order of the bars."""
+        for bar in bars:
+            rule = self.rules.get(bar.instrument)
+            if rule is not None:
+                yield bar, rule.update(bar)
 
 
 def signal_of(rule: Rule | type[Rule], bar: Bar, setup: Setup) -> Signal:

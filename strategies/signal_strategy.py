@@ -43,7 +43,8 @@ class SignalStrategy(ActingDesk):
         self.setup_orders(spec.name, **orders)
         self.setup_restore()
         self.spec, self.priority = spec, priority
-        self.rule: dict[str, Rule] = {i: spec.rule() for i in self.rules}
+        self.panel = spec.rule.panel(sorted(self.rules))
+        self.rule: dict[str, Rule] = self.panel.rules
         self.slots: dict[str, Slot] = {}
         self._entering: dict[str, Slot] = {}
         self._gate_shut: str = ""
@@ -77,16 +78,12 @@ class SignalStrategy(ActingDesk):
             self._advance_entries(instant)
         if self.slots:
             self._close_entry_bars(instant)
-        for bar in instant.bars.get(spec.minutes, ()):
-            rule = self.rule.get(bar.instrument)
-            if rule is None:
-                continue
-            setup = rule.update(bar)
+        for bar, setup in self.panel.read(instant.bars.get(spec.minutes, ())):
             if instant.warm_only:
                 continue
             slot = self.slots.get(bar.instrument)
             if slot is not None and slot.exits.left > 0.0:
-                self._manage(slot, bar, rule)
+                self._manage(slot, bar, self.rule[bar.instrument])
             if setup is not None and bar.ts_event == instant.ts_event:
                 self._speak(setup, bar)
 

@@ -22,7 +22,7 @@ from actors.monitor import MonitorActor
 from actors.reconciler import ReconcilerActor
 from actors.regime import REGIME_MINUTES, RegimeActor
 from actors.regimes import WARMUP_BARS as REGIME_WARMUP_BARS
-from actors.regimes import RegimeClassifier
+from actors.regimes import RegimePanel
 from actors.risk_manager import RiskManagerActor
 from actors.router import RouterActor
 from actors.selection import SelectionActor
@@ -112,16 +112,12 @@ class Desk:
             plan.risk_shares,
         )
         enable_map = plan.enable_map or config.enable_map
-        self.classifiers = {
-            name: RegimeClassifier(enable_map.min_bars_hold, enable_map.panic_min_bars)
-            for name in sorted(rules)
-        }
+        regimes = RegimePanel(sorted(rules), enable_map.min_bars_hold, enable_map.panic_min_bars)
+        self.classifiers = regimes.classifiers
         cooldowns = CooldownBook(enable_map.cooldown_bars, enable_map.cooldown_after_2_losses)
         scores = ScoreBook(enable_map)
         specs = dict(plan.specs)
-        self.tools = register_tools(
-            DeskTools(self.risk_desk, self.classifiers, enable_map, cooldowns, scores)
-        )
+        self.tools = register_tools(DeskTools(self.risk_desk, regimes, enable_map, cooldowns, scores))
         self.flags: set[str] = set()
         self._priorities = bus.PriorityTable()
         self.brain = self._agent(BrainActor, bus.BRAIN_PRIORITY).setup(

@@ -18,10 +18,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from catalog.timeframes import BarArrays
-from research.compiled import compiled
 from research.market import Floats, Frame, MarketArrays, make_frame
 from research.statistics.resampling import stationary_indices
 from risk.vocabulary import InstrumentRules
+from strategies.compiled import compiled
 
 TICKS_A_BAR = 64
 HALF_LIFE_BARS = 12

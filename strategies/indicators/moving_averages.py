@@ -1,8 +1,6 @@
-"""Exponential moving average and its slope."""
+"""Exponential moving average."""
 
 from __future__ import annotations
-
-from collections import deque
 
 
 class Ema:
@@ -29,34 +27,3 @@ class Ema:
             value = self.value = sum(seed) / self._n
             seed.clear()
         return value
-
-
-class EmaSlope:
-    """(EMA[0] - EMA[k]) / (k * ATR[0]): signed, in ATRs per bar, 0 if ATR is 0; warm at n + k bars.
-
-    Parameters
-    ----------
-    n : int
-        Length of the moving average.
-    k : int
-        Bars over which the slope is taken.
-    """
-
-    __slots__ = ("_ema", "_k", "_past", "value")
-
-    def __init__(self, n: int = 200, k: int = 5) -> None:
-        self.value: float | None = None
-        self._ema = Ema(n)
-        self._k = k
-        self._past: deque[float] = deque(maxlen=k)
-
-    def update(self, close: float, atr: float | None) -> float | None:
-        """Take the next close and the ATR of the same bar and return the slope."""
-        ema = self._ema.update(close)
-        if ema is None:
-            return None
-        past = self._past
-        if atr is not None and len(past) == self._k:
-            self.value = (ema - past[0]) / (self._k * atr) if atr > 0.0 else 0.0
-        past.append(ema)
-        return self.value

@@ -1,17 +1,13 @@
 """Order statistics of a rolling window: percentile rank, median, quantile.
 
 The percentile rank of x is the share of the n values BEFORE it (indices 1..n) that are < x, in [0, 1].
-`SortedWindow` has it with each value; `RankWindow` only when asked, which is three times as quick where
-most values are not asked for.
+`SortedWindow` keeps it up with each value; where most values are not asked for, `steps.rank` counts.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from math import inf, isnan, nan
-
-import numpy as np
 
 
 class SortedWindow:
@@ -79,63 +75,3 @@ class SortedWindow:
             return None
         half = n // 2
         return ordered[half] if n % 2 else (ordered[half - 1] + ordered[half]) / 2.0
-
-
-class RankWindow:
-    """The last n values, with the percentile rank of the newest worked out when asked for."""
-
-    __slots__ = ("_dropped", "_n", "_next", "_pushes", "_ring", "_short", "_short_slack", "_values", "_x")
-
-    def __init__(self, n: int) -> None:
-        self._n = n
-        self._next = 0
-        self._ring = array("d", [nan]) * n
-        self._values = np.frombuffer(self._ring)  # the same memory
-        self._dropped = nan  # the value n places before the newest; NaN until there is one
-        self._x = nan
-        self._pushes = 0
-        self._short = -inf  # a value that fell short in `rank_from`, ...
-        self._short_slack = 0  # ... and how many values were below it then, less the pushes until then
-
-    def push(self, x: float) -> None:
-        """Take `x` in and drop the oldest value."""
-        ring = self._ring
-        at = self._next
-        self._dropped = ring[at]
-        ring[at] = self._x = x
-        at += 1
-        self._next = at if at < self._n else 0
-        self._pushes += 1
-
-    @property
-    def warm(self) -> bool:
-        """Whether n values came before the newest."""
-        return not isnan(self._dropped)
-
-    def rank(self) -> float | None:
-        """Return the percentile rank of the newest value, None until n values came before it."""
-        dropped, x = self._dropped, self._x
-        if isnan(dropped):
-            return None
-        # The newest is in the ring but not < itself; the one that it pushed out belongs to the n before it.
-        return (int(np.count_nonzero(self._values < x)) + (dropped < x)) / self._n
-
-    def rank_from(self, least: float) -> float | None:
-        """Return the rank if it is at least `least` (always the same one), else None, mostly uncounted.
-
-        Each value that comes puts at most one more below a given one, so a value that is not above one
-        that fell short lately falls short too.
-        """
-        n, x = self._n, self._x
-        if x <= self._short and (self._short_slack + self._pushes) / n < least:
-            return None
-        rank = self.rank()
-        if rank is None or rank >= least:
-            return rank
-        self._short, self._short_slack = x, round(rank * n) - self._pushes
-        return None
-
-    @property
-    def count(self) -> int:
-        """Values in the window, at most n."""
-        return self._n - int(np.count_nonzero(np.isnan(self._values)))

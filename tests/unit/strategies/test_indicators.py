@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from catalog.timeframes import BarArrays
+from strategies.indicators import steps
 from strategies.indicators.bollinger import Bollinger
 from strategies.indicators.donchian import Donchian, RollingMax
-from strategies.indicators.moving_averages import Ema, EmaSlope
-from strategies.indicators.rolling import RankWindow, SortedWindow
+from strategies.indicators.moving_averages import Ema
+from strategies.indicators.rolling import SortedWindow
 from strategies.indicators.rsi import Rsi
 from strategies.indicators.volatility import RealisedVolatility
 from strategies.indicators.wilder import Adx, Atr, WilderMean
@@ -55,9 +56,31 @@ def stream_ema(bars: BarArrays, n: int) -> Values:
     return [update(close) for close in bars.close.tolist()]
 
 
+def known(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def stream_compiled_atr(bars: BarArrays, n: int) -> Values:
+    row = np.zeros(steps.ATR_FLOATS + n)
+    return [known(steps.atr_step(row, n, *bar)) for bar in hlc(bars)]
+
+
+def stream_compiled_adx(bars: BarArrays, n: int) -> Values:
+    row = np.zeros(steps.ADX_FLOATS + 3 * n)
+    return [known(steps.adx_step(row, n, high, low)) for high, low, _ in hlc(bars)]
+
+
+def stream_compiled_ema(bars: BarArrays, n: int) -> Values:
+    row = np.zeros(steps.MEAN_FLOATS + n)
+    return [known(steps.ema_step(row, n, close)) for close in bars.close.tolist()]
+
+
 def stream_slope(bars: BarArrays, n: int) -> Values:
-    average, slope = Atr(14), EmaSlope(n, 5)
-    return [slope.update(close, average.update(high, low, close)) for high, low, close in hlc(bars)]
+    row, averages, out = np.zeros(steps.SLOPE_FLOATS + n + 5), Atr(14), []
+    for high, low, close in hlc(bars):
+        atr = averages.update(high, low, close)
+        out.append(known(steps.slope_step(row, n, 5, close, np.nan if atr is None else atr)))
+    return out
 
 
 def stream_band(part: int) -> Callable[[BarArrays, int], Values]:
@@ -89,10 +112,10 @@ def stream_sorted_rank(bars: BarArrays, n: int) -> Values:
 
 
 def stream_counted_rank(bars: BarArrays, n: int) -> Values:
-    window, out = RankWindow(n), []
+    row, out = np.zeros(steps.WINDOW_FLOATS + n), []
     for x in bars.volume.tolist():
-        window.push(x)
-        out.append(window.rank())
+        steps.push(row, x)
+        out.append(known(steps.rank(row)))
     return out
 
 
@@ -247,19 +270,14 @@ def test_rsi_without_losses_or_gains(closes: list[float], wanted: float) -> None
 
 
 def test_flat_market_gives_zeros_not_errors() -> None:
-    atr, adx, slope, volatility, bollinger = (
-        Atr(3),
-        Adx(3),
-        EmaSlope(3, 2),
-        RealisedVolatility(3),
-        Bollinger(3),
-    )
+    atr, adx, volatility, bollinger = Atr(3), Adx(3), RealisedVolatility(3), Bollinger(3)
+    slope_row, slope = np.zeros(steps.SLOPE_FLOATS + 3 + 2), np.nan
     for _ in range(20):
-        slope.update(0.1, atr.update(0.1, 0.1, 0.1))
+        slope = steps.slope_step(slope_row, 3, 2, 0.1, atr.update(0.1, 0.1, 0.1) or 0.0)
         adx.update(0.1, 0.1)
         volatility.update(0.1)
         bollinger.push(0.1)
-    assert (atr.value, adx.value, slope.value, volatility.value) == (0.0, 0.0, 0.0, 0.0)
+    assert (atr.value, adx.value, slope, volatility.value) == (0.0, 0.0, 0.0, 0.0)
     assert bollinger.bands() == pytest.approx((0.1, 0.1, 0.1), abs=1e-15)
 
 
@@ -271,28 +289,35 @@ def test_volatility_of_a_window_that_went_flat_is_exactly_zero() -> None:
 
 
 def test_rank_counts_strictly_smaller_values_of_the_bars_before() -> None:
-    counted, ordered = RankWindow(4), SortedWindow(4)
+    counted, ordered = np.zeros(steps.WINDOW_FLOATS + 4), SortedWindow(4)
     for x in (1.0, 2.0, 2.0, 3.0):
-        counted.push(x)
+        steps.push(counted, x)
         ordered.update(x)
-    counted.push(2.0)
-    assert counted.rank() == ordered.update(2.0) == 0.25
-    assert counted.count == ordered.count == 4
+    assert np.isnan(steps.rank(counted))
+    steps.push(counted, 2.0)
+    assert steps.rank(counted) == ordered.update(2.0) == 0.25
+    assert ordered.count == 4
 
 
-@given(
-    st.lists(st.integers(0, 30).map(float), min_size=30, max_size=200),
-    st.integers(2, 12),
-    st.sampled_from([0.0, 0.3, 0.5, 0.8, 1.0]),
-)
-@settings(deadline=None)
-def test_rank_from_is_the_rank_where_it_reaches_the_least(values: list[float], n: int, least: float) -> None:
-    asked, plain = RankWindow(n), RankWindow(n)
-    for x in values:
-        asked.push(x)
-        plain.push(x)
-        rank = plain.rank()
-        assert asked.rank_from(least) == (rank if rank is not None and rank >= least else None)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_compiled_and_interpreted_steps_give_the_bits_of_the_classes(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars = synthetic_bars(400, 15, seed)
+    wanted = (stream_atr(bars, 14), stream_adx(bars, 14), stream_ema(bars, 50), stream_sorted_rank(bars, 90))
+
+    def found() -> tuple[Values, ...]:
+        return (
+            stream_compiled_atr(bars, 14),
+            stream_compiled_adx(bars, 14),
+            stream_compiled_ema(bars, 50),
+            stream_counted_rank(bars, 90),
+        )
+
+    assert found() == wanted
+    for name in ("python_sum", "wilder_step", "ema_step", "atr_step", "adx_step", "push", "rank"):
+        monkeypatch.setattr(steps, name, getattr(steps, name).py_func)
+    assert found() == wanted
 
 
 def test_windows_hold_no_more_than_their_length() -> None:

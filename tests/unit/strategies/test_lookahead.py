@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from catalog.timeframes import BarArrays, resample
 from risk.vocabulary import RegimeLabel
-from strategies import breakout_4h, volatility_expansion_15m
+from strategies import breakout_4h, volatility_kernel
+from strategies.indicators import steps
 from strategies.indicators.bollinger import Bollinger
 from strategies.indicators.donchian import Donchian
-from strategies.indicators.rolling import RankWindow, SortedWindow
+from strategies.indicators.rolling import SortedWindow
 from strategies.registry import REGISTRY, get
 from tests.fakes.histories import History, Prices, Rates, read_bars, read_funding_history, synthetic_bars
 from tests.fakes.lookahead import Leak, Subject, find_leaks
@@ -162,13 +164,12 @@ class ChannelWithCurrentBar(Donchian):
             self.high, self.low = max(self.high, high), min(self.low, low)
 
 
-class RankWithCurrentBar(RankWindow):
-    __slots__ = ()
-
-    def rank(self) -> float | None:
-        """The window ends with the current value: what it pushed out is not counted."""
-        rank = super().rank()
-        return rank if rank is None else rank - (self._dropped < self._x) / self._n
+def rank_with_the_current_bar(row: NDArray[np.float64]) -> float:
+    """The window ends with the current value: what it pushed out is not counted."""
+    count, values = int(row[0]), row[steps.WINDOW_FLOATS :]
+    if count <= len(values):
+        return float("nan")
+    return int(np.count_nonzero(values < values[(count - 1) % len(values)])) / len(values)
 
 
 def test_channel_that_includes_the_current_bar_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +184,8 @@ def test_rank_that_includes_the_current_bar_is_caught(monkeypatch: pytest.Monkey
     name = "volatility_expansion_15m"
     history = synthetic_history(name, 1800, seed=21)
     cuts = around_setups(name, history, 6)
-    monkeypatch.setattr(volatility_expansion_15m, "RankWindow", RankWithCurrentBar)
+    monkeypatch.setattr(volatility_kernel, "step", volatility_kernel.step.py_func)  # type: ignore[attr-defined]
+    monkeypatch.setattr(volatility_kernel, "rank", rank_with_the_current_bar)
     assert "definition" in kinds(find_leaks(setup_subject(name), history, cuts, setup_definition(name)))
 
 

@@ -3,6 +3,8 @@
 Guarantees: no fast-math and no reordering, so a kernel gives the same bits on every run; a division by zero
 gives infinity or NaN as in numpy.  The compiled code is kept in the user's cache folder (`NUMBA_CACHE_DIR`
 wins), never beside the sources.
+
+Import kernels only where bars are about to flow: numba takes longer to import than `crupto --help` may take.
 """
 
 from __future__ import annotations
