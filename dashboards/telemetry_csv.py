@@ -80,7 +80,9 @@ class TelemetryExporter:
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Begin to write; counters that do not begin at zero are not taken for a rate."""
+        _, figures = self._sample()
+        self._before = {(one.name, one.subject): one.value for one in figures if one.kind == "counter"}
         self._thread.start()
 
     def event(self, ts_event: int, kind: str, subject: str, detail: str, wall: float | None = None) -> None:

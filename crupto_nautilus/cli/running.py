@@ -66,5 +66,5 @@ def result_of(path: Path) -> Result:
     lines = [f"run     {path}", f"ended   {folder.facts.exit_reason}", f"report  {report_path}"]
     if folder.facts.virtual_asset:
         lines.append(f"virtual {path / 'virtual_summary.md'}")
-    last = "\n".join([*lines, f"why     crupto why {path}"])
+    last = "\n".join([*lines, f"why     crupto why {path}", f"page    crupto dashboards serve {path}"])
     return Result(data, (*blocks(summary), *remarks(folder.facts), last))

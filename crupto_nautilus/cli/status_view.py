@@ -25,12 +25,13 @@ _NARROW = 100
 
 def screen(status: DeskStatus, width: int, height: int) -> RenderableType:
     """Return the screen for a terminal of `width` columns and `height` lines."""
-    room = max(2, height - _FIXED_LINES - len(status.shadows[:3]))
+    room = max(2, height - _FIXED_LINES - len(status.shadows[:3]) - bool(status.page))
     held = len(status.positions) + len(status.pending)
     positions = min(max(1, held), max(1, room // 2))
     decisions = max(1, room - positions)
     parts: list[RenderableType] = [
         _header(status, width),
+        *([Text.assemble((" page ", "dim"), status.page)] if status.page else []),
         _figures(status, width),
         _state(status, width),
         _regimes(status, width),

@@ -18,6 +18,7 @@ from crupto_nautilus.desk.facts import run_facts
 from crupto_nautilus.desk.resume import OPENING_BALANCE, options_record
 from crupto_nautilus.errors import EnvironmentProblem
 from crupto_nautilus.journal.journal import Journal
+from crupto_nautilus.journal.sessions import Sessions, earlier_sessions
 from crupto_nautilus.journal.writer import JournalWriter
 from crupto_nautilus.reports.facts import RunFacts
 
@@ -159,6 +160,10 @@ class LiveJournal:
         """Return what earlier sessions recorded: the rows of the run folder up to `number`, by table."""
         rows = folder_rows(self._journal, self._run_id)
         return {name: [row for row in found if row["seq"] <= number] for name, found in rows.items()}
+
+    def sessions_before(self) -> Sessions:
+        """Return the totals of earlier sessions, for those who show the run."""
+        return earlier_sessions(self._journal, self._run_id)
 
     def finish(self, facts: RunFacts, summary: dict[str, Any]) -> None:
         """Record how the run ended."""

@@ -103,6 +103,8 @@ def _play(
         options, prepared, plan, desk, recording, feed, node, writer.path, ending, journal,
         opening_balance=venue.opening,
     )  # fmt: skip
+    if journal is not None and previous is not None:
+        _take_totals(journal, context)
     own: list[RunService] = [Signals(), Housekeeping(), Latency()]
     if journal is not None:
         feed.wait_for(lambda: journal.is_behind)
@@ -151,6 +153,13 @@ def _play(
 
 def _nothing() -> None:
     pass
+
+
+def _take_totals(journal: LiveJournal, context: PaperContext) -> None:
+    try:
+        context.earlier = journal.sessions_before()
+    except Exception as error:  # noqa: BLE001 - what is only shown must not keep a desk from going on
+        context.notes.append(f"totals of earlier sessions are not shown: {error}".splitlines()[0])
 
 
 def _exit_reason(feed: Feed, ending: RunEnding) -> str:

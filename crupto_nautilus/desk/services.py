@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from crupto_nautilus.desk.edges import Feed
     from crupto_nautilus.desk.options import PaperOptions
     from crupto_nautilus.desk.plan import Prepared
+    from crupto_nautilus.journal.sessions import Sessions
     from crupto_nautilus.reports.recording import Recording
 
 
@@ -84,6 +85,8 @@ class PaperContext:
     notes: list[str] = field(default_factory=list)  # go into run.json
     measured: dict[str, Any] = field(default_factory=dict)  # figures of the node itself, into the summary
     opening_balance: float | None = None  # of an account at a venue, when the run began
+    earlier: Sessions | None = None  # what a resumed run did before
+    page: str = ""  # address of the run's page, while it is served
     abort: Exception | None = None  # why there is no run: raised once the node has stopped
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from crupto_nautilus.desk.services import PaperContext
 from crupto_nautilus.desk.state_words import what_still_happens
-from risk.vocabulary import RegimeLabel
+from crupto_nautilus.journal.sessions import Sessions
+from risk.vocabulary import LONG, SHORT, RegimeLabel, side_name
 
 DECISIONS = 40  # kept for the view
 
@@ -111,6 +112,7 @@ class DeskStatus:
     alarms: int
     last_alarm: str
     shadows: tuple[ShadowStatus, ...] = ()
+    page: str = ""  # address of the run's page, while it is served
 
 
 @dataclass(slots=True)
@@ -135,7 +137,12 @@ class StatusReader:
         if router.instants != self._seen[0]:
             self._seen = (router.instants, now)
         recording = context.recording
-        alarms = recording.tail("alarms", 1)
+        earlier = context.earlier or Sessions()
+        alarms = recording.tail("alarms", 1) or earlier.alarms[:1]
+        decisions = [_decision(row) for row in recording.tail("decisions", DECISIONS)]
+        if len(decisions) < DECISIONS:
+            older = earlier.decisions[: DECISIONS - len(decisions)]
+            decisions = [*(_older_decision(row) for row in reversed(older)), *decisions]
         return DeskStatus(
             run_id=options.run_id,
             feed=_feed(options),
@@ -147,7 +154,7 @@ class StatusReader:
             pnl_pct=100.0 * books.net_pnl_usd / capital,
             virtual_asset=risk.virtual_asset,
             trades=books.trades,
-            wins=self._won(),
+            wins=earlier.wins + self._won(),
             cum_r=books.cum_r,
             fees_usd=books.fees_usd,
             slippage_usd=books.slippage_usd,
@@ -168,15 +175,16 @@ class StatusReader:
             regimes=self._regimes(),
             positions=tuple(_position(p) for p in list(books.positions.values())),
             pending=tuple((r.strategy, r.instrument, r.side) for r in list(books.reservations.values())),
-            decisions=tuple(_decision(row) for row in recording.tail("decisions", DECISIONS)),
-            signals=recording.count("signals"),
+            decisions=tuple(decisions),
+            signals=earlier.signals + recording.count("signals"),
             approved=desk.monitor.counters["Approved"],
             instants=router.instants,
             bars=router.bars,
             feed_age_s=now - self._seen[1] if self._seen[0] else None,
-            alarms=recording.count("alarms"),
+            alarms=sum(earlier.alarms_of_kind.values()) + recording.count("alarms"),
             last_alarm=f"{alarms[0].kind}: {alarms[0].detail}" if alarms else "",
             shadows=tuple(self.shadows()),
+            page=context.page,
         )
 
     def _progress(self) -> float | None:
@@ -233,4 +241,16 @@ def _decision(row: Any) -> DecisionStatus:
         bool(row["approved"]),
         str(row["reason"]),
         str(row["detail"]),
+    )
+
+
+def _older_decision(row: dict[str, Any]) -> DecisionStatus:
+    return DecisionStatus(
+        row["ts_event"],
+        row["strategy"],
+        row["instrument"],
+        LONG if row["side"] == side_name(LONG) else SHORT,
+        row["approved"],
+        row["reason"],
+        row["detail"],
     )

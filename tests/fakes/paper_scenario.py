@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import sqlite3
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -33,7 +34,10 @@ from crupto_nautilus.desk import journalling, paper
 from crupto_nautilus.desk.assembly import Desk
 from crupto_nautilus.desk.edges import ReplayFeed
 from crupto_nautilus.desk.options import PaperOptions
-from crupto_nautilus.desk.services import PaperContext
+from crupto_nautilus.desk.retention import DailyRetention
+from crupto_nautilus.desk.services import PaperContext, RunService
+from crupto_nautilus.desk.status import StatusReader
+from crupto_nautilus.desk.telemetry.service import DashboardService
 from crupto_nautilus.errors import CruptoError
 from crupto_nautilus.journal.database import default_url
 from risk.vocabulary import LONG, SHORT, EntryStyle
@@ -186,10 +190,36 @@ class Stage:
             raise self._hand.error
 
 
+class Watch:
+    """Writes what page and live status show at the end of a session to `watched.json`."""
+
+    name = "watch"
+
+    def __init__(self, dashboard: DashboardService, retention: DailyRetention) -> None:
+        self._dashboard, self._retention = dashboard, retention
+
+    def start(self, context: PaperContext) -> None:
+        """Read the run from here on."""
+        self._context, self._status = context, StatusReader(context)
+
+    def stop(self, reason: str) -> None:
+        """Look a last time, once the daily job has worked."""
+        until = time.monotonic() + 20.0
+        while not self._retention.times and time.monotonic() < until:
+            time.sleep(0.02)
+        board, telemetry = self._dashboard.board, self._dashboard.telemetry
+        assert board is not None
+        assert telemetry is not None
+        telemetry.on_pulse(None)
+        status = asdict(self._status.read())
+        shown = {"run": board.run(), "status": status, "archived": self._retention.rows}
+        FOLDER[0].joinpath("watched.json").write_text(json.dumps(shown, default=str))
+
+
 def play(
     folder: Path, name: str = "eventful", *, run_id: str = "run", resume: bool = False,
     config: DeskConfig | None = None, max_cycles: int | None = None, speed: float = 0.0,
-    accept: bool = False,
+    accept: bool = False, watched: bool = False,
 ) -> Path:  # fmt: skip
     """Play a scenario in the live node and return the run folder."""
     FOLDER[0] = folder
@@ -219,7 +249,12 @@ def play(
         ),  # a signal ends a session where it comes
         patch("crupto_nautilus.desk.facts.git_revision", return_value="scenario"),
     ):
-        return paper.run_paper(options, [Stage(scenario)])
+        return paper.run_paper(options, [*(_watchers() if watched else []), Stage(scenario)])
+
+
+def _watchers() -> list[RunService]:
+    dashboard, retention = DashboardService(port=0), DailyRetention(30.0, first_s=0.0)
+    return [retention, dashboard, Watch(dashboard, retention)]
 
 
 def prepare(folder: Path, scenario: Scenario) -> Catalog:
@@ -282,6 +317,7 @@ def main() -> int:
     parser.add_argument("--max-cycles", type=int)
     parser.add_argument("--speed", type=float, default=0.0)
     parser.add_argument("--accept", action="store_true")
+    parser.add_argument("--watched", action="store_true")
     given = parser.parse_args()
     if given.early:
         early = {"preparing": strike_while_preparing, "connecting": strike_while_connecting}
@@ -292,6 +328,7 @@ def main() -> int:
         play(
             given.folder, given.scenario, run_id=given.run_id, resume=given.resume,
             max_cycles=given.max_cycles, speed=given.speed, accept=given.accept,
+            watched=given.watched,
         )  # fmt: skip
     except CruptoError as error:
         print(error, file=sys.stderr)

@@ -16,7 +16,7 @@ from dashboards.exposition import Exposition
 from dashboards.source import DecisionQuery, Health
 from dashboards.telemetry_csv import Sample
 from risk.settings import RiskSettings
-from risk.vocabulary import DAY_NS, Approved, Decision, DeskMode, RefusalReason, side_name
+from risk.vocabulary import DAY_NS, HOUR_NS, Approved, Decision, DeskMode, RefusalReason, side_name
 
 History = Callable[[DecisionQuery], list[dict[str, Any]]]
 KEEP_S = 0.15  # answers are given out again for so long
@@ -222,11 +222,11 @@ class LiveBoard:
 
     def _refusals(self) -> list[dict[str, Any]]:
         """Why nothing is traded: the reasons of the last day of desk time, most frequent first."""
-        since = self._telemetry.pulse.view.desk_ts - DAY_NS
-        recent = list(self._telemetry.decisions)
-        counted = Counter(
-            d.reason.value for d in recent if not isinstance(d, Approved) and d.ts_event >= since
-        )
+        since = (self._telemetry.pulse.view.desk_ts - DAY_NS) // HOUR_NS
+        counted: Counter[str] = Counter()
+        for hour, by_reason in list(self._telemetry.refused_in_hour.items()):
+            if hour > since:
+                counted.update(dict(by_reason))  # a copy: the desk's own may grow meanwhile
         return [{"reason": reason, "count": count} for reason, count in counted.most_common(8)]
 
     # --- telemetry.csv -------------------------------------------------------------------------------------

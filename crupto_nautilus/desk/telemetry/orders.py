@@ -12,6 +12,7 @@ from crupto_nautilus.desk.telemetry import agent_graph as names
 from crupto_nautilus.desk.telemetry.base import HOLD_S, TelemetryBase
 from dashboards.graph import ERROR, WARNING
 from risk.vocabulary import (
+    HOUR_NS,
     Approved,
     Fill,
     Instant,
@@ -26,6 +27,7 @@ from risk.vocabulary import (
 REFUSAL_HOLD_S = 20.0
 RECENT_ORDERS = 100
 MAX_OPEN_ORDERS = 5000
+HOURS_KEPT = 26  # of desk time, in which refusals are remembered by reason
 
 EXECUTION_REASONS = frozenset(
     {RefusalReason.SPREAD_TOO_WIDE, RefusalReason.ILLIQUID, RefusalReason.SLIPPAGE_TOO_HIGH}
@@ -60,7 +62,8 @@ class OrderTelemetry(TelemetryBase):
         self._newest: Instant | None = None
         self._instants = self._whole = 0
         self._bars: Counter[str] = Counter()
-        self._refused: Counter[tuple[str, str]] = Counter()
+        self.refused_in_hour: dict[int, Counter[str]] = {}  # hour of desk time -> reason -> how often
+        self._refused: Counter[tuple[str, str, int]] = Counter()
         histograms = self.store.histograms["crupto_stage_duration_seconds"]
         self._stage = {labels[0]: found for labels, found in histograms.items()}
 
@@ -113,7 +116,7 @@ class OrderTelemetry(TelemetryBase):
         reason, strategy = refused.reason, refused.signal.strategy
         node = self._nodes[strategy]
         self._answered(at, refused)
-        self._refused[strategy, reason.value] += 1
+        self._refused[strategy, reason.value, refused.ts_event // HOUR_NS] += 1
         by = names.EXECUTION if reason in EXECUTION_REASONS else names.RISK
         self.use(by, node)
         self.figure(node, reason.value)
@@ -191,8 +194,11 @@ class OrderTelemetry(TelemetryBase):
         store, wall = self.store, self.now()
         refusals = store["crupto_refusals_total"]
         refused, self._refused = self._refused, Counter()
-        for key, count in refused.items():
-            refusals[key] += count
+        for (strategy, reason, hour), count in refused.items():
+            refusals[strategy, reason] += count
+            self.refused_in_hour.setdefault(hour, Counter())[reason] += count
+        for old in sorted(self.refused_in_hour)[:-HOURS_KEPT]:
+            del self.refused_in_hour[old]
         if self._newest is None:
             return
         newest, count, whole, bars = self._newest, self._instants, self._whole, self._bars

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from crupto_nautilus.desk.services import PaperContext
 from crupto_nautilus.desk.telemetry.board import History, LiveBoard
 from crupto_nautilus.desk.telemetry.desk import DeskTelemetry
+from crupto_nautilus.desk.telemetry.earlier import take_over
 from crupto_nautilus.journal.journal import Journal
 from crupto_nautilus.journal.queries import newest_decisions
 from dashboards.server import DashboardServer, ServerError
@@ -44,6 +45,7 @@ class DashboardService:
         self._host, self._port, self._announce = host, port, announce
         self.server: DashboardServer | None = None
         self.telemetry: DeskTelemetry | None = None
+        self.board: LiveBoard | None = None
         self._csv: TelemetryExporter | None = None
         self._journal: Journal | None = None
 
@@ -63,6 +65,8 @@ class DashboardService:
         telemetry.pulse.journal = context.journal
         telemetry.read_state = lambda: desk.brain.desk_state
         telemetry.read_flags = lambda: frozenset(desk.flags)
+        if context.earlier is not None:
+            take_over(telemetry, context.earlier)
         facts = {
             "run_id": options.run_id,
             "mode": "paper",
@@ -80,7 +84,7 @@ class DashboardService:
         board = LiveBoard(
             telemetry, context.plan.config.governance, facts, context.folder, self._history(options.run_id)
         )
-        self.telemetry = telemetry
+        self.telemetry, self.board = telemetry, board
         self._csv = TelemetryExporter(context.folder, board.sample)
         telemetry.log = self._csv
         self._csv.start()
@@ -96,7 +100,7 @@ class DashboardService:
             context.notes.append(text)
             self._announce(text)
             return
-        self.server = server
+        self.server, context.page = server, server.url
         taken = "" if server.port == self._port else f" (port {self._port} is taken)"
         self._announce(f"dashboard {server.url}{taken}")
         address = {"url": server.url, "host": self._host, "port": server.port, "pid": os.getpid()}
