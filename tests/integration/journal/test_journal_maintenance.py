@@ -9,8 +9,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from crupto_nautilus.desk.resume import may_go_on
 from crupto_nautilus.errors import EnvironmentProblem, UsageError
-from crupto_nautilus.journal import Journal
+from crupto_nautilus.journal import Journal, maintenance, removal
+from crupto_nautilus.journal.journal import PRUNED
 from crupto_nautilus.journal.maintenance import archive, info, prune
 from risk.vocabulary import DAY_NS
 from tests.fakes.messages import equity, one_of_each
@@ -112,3 +114,40 @@ def test_failed_archive_leaves_no_half_folder(
         archive(years, "ended-10", tmp_path / "archive")
     assert caught.value.found == "No space left on device"
     assert list((tmp_path / "archive").iterdir()) == []
+
+
+def test_a_run_of_many_batches_goes_whole_and_no_other_loses_a_row(
+    years: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removal, "BATCH_ROWS", 2)
+    before = info(years).rows
+    pruned = prune(years, NOW, keep_runs=2, keep_days=5)
+    after = info(years).rows
+    kept = sum(after[name] for name in after if name != "runs")
+    assert pruned.rows == sum(before[name] for name in before if name != "runs") - kept
+    assert len(years.read("events", "ended-10")) == 6
+
+
+def test_a_removal_that_was_cut_off_is_finished_by_the_next_and_the_run_cannot_go_on(
+    years: Journal, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert may_go_on(url, "ended-30")
+    left = iter([True, True, False])
+
+    class CutOff(removal.Batches):
+        def remove(self) -> int:
+            if not next(left):
+                raise KeyboardInterrupt
+            return super().remove()
+
+    monkeypatch.setattr(maintenance, "Batches", CutOff)
+    with pytest.raises(KeyboardInterrupt):
+        prune(years, NOW, keep_runs=3, keep_days=25, compact=False)
+    half = next(run for run in years.runs() if run.run_id == "ended-30")
+    assert (half.exit_reason, may_go_on(url, "ended-30")) == (PRUNED, False)
+    assert years.read("signals", "ended-30") == []
+    assert years.read("events", "ended-30") != []
+    monkeypatch.undo()
+    assert prune(years, NOW, keep_runs=3, keep_days=25).run_ids == ("ended-30",)
+    assert "ended-30" not in names(years)
+    assert years.read("events", "ended-30") == []
