@@ -18,10 +18,10 @@ from catalog.schema import FundingArrays, PriceArrays
 from catalog.store import Catalog
 from catalog.symbols import parse_instrument
 from catalog.timeframes import BarArrays, resample
-from research.compiled import as_one_type
 from research.errors import MarketError
 from research.kernels import quantile
 from risk.vocabulary import DAY_NS, HOUR_NS, MINUTE_NS, InstrumentRules
+from strategies.compiled import as_one_type
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research import simulate
-from research.compiled import as_one_type
 from research.costs import Costs
 from research.dsl.document import Document, TargetR
 from research.dsl.vector import Memo, evaluate
@@ -23,6 +22,7 @@ from research.errors import MarketError
 from research.market import Frame, MarketArrays
 from research.metrics import Metrics, measure
 from research.trades import Trades
+from strategies.compiled import as_one_type
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

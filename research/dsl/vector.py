@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research import kernels
-from research.compiled import as_one_type
 from research.dsl.document import Document
 from research.dsl.program import Program, Step, compile_document
 from research.market import Frame
+from strategies.compiled import as_one_type
 
 Value = Any  # a column of float64 or bool, or a number for a constant
 
