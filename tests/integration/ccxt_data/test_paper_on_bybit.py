@@ -24,7 +24,7 @@ from tests.fakes.pulse_rule import SPEC, Pulse
 from tests.fakes.recorded_paper import hurried, on_own_thread, paper_options, played_and_replayed
 
 NAMES = ("BTCUSDT-PERP.BYBIT", "ETHUSDT-PERP.BYBIT")
-SPEED = 150.0
+SPEED = 50.0
 SETTLEMENT_MS = START_MS + 480 * MINUTE_MS
 
 
