@@ -23,7 +23,7 @@ from tests.soak.settings import write_settings
 
 pytestmark = pytest.mark.bench
 
-INSTRUMENTS, HOURS, PACE_MS = 20, 36.0, 40.0
+INSTRUMENTS, HOURS, PACE_MS = 20, 42.0, 40.0
 ROUNDS = 2  # of each node
 MORE_ROUNDS = 2  # at most, while the target is missed: a busy machine adds to all of them
 LEAST_ORDERS = 1_000  # of each node in a round: the 99th percentile of fewer says little
