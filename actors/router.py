@@ -127,7 +127,12 @@ class RouterActor(DeskAgent):
             self.publish_message(bus.RESTORED, self.last_ts)
 
     def _rest(self) -> None:
-        """Settle early where nothing is in flight; at a venue that takes its time the next OPEN will."""
+        """Do ahead what the next instant needs, and settle early where nothing is in flight.
+
+        At a venue that takes its time the next OPEN settles.
+        """
+        for builder in self._builders:
+            builder.take_in()
         if self.last_ts and not self._in_flight():
             self.publish_message(bus.SETTLED, self.last_ts)
             self.publish_message(bus.QUIET, self.last_ts)

@@ -28,8 +28,9 @@ _LABELS = {minutes: name for name, minutes in TIMEFRAMES.items()}
 
 _NEVER = -(2**63)
 _BY_TIME = itemgetter(2)  # `Bar.ts_event`, at C speed
-_LOOP_ROWS = 16  # up to here a plain loop is quicker than building columns
+_LOOP_ROWS = 16  # up to here a plain loop is quicker than columns
 _TRIM_ROWS = 512
+_FIRST_ROWS = 1024  # capacity of the columns of a builder at first
 # A NamedTuple's own constructor takes twice as long.
 _new_bar: Callable[[tuple[str, int, int, float, float, float, float, float]], Bar] = partial(
     tuple.__new__, Bar
@@ -165,6 +166,7 @@ class TimeframeBuilder:
     __slots__ = (
         "_buffer",
         "_checked",
+        "_columns",
         "_due",
         "_next_close",
         "_starts",
@@ -191,6 +193,9 @@ class TimeframeBuilder:
         self._starts = [0] * len(self.targets)  # where in the buffer the open buckets of each target begin
         self._due = [_NEVER] * len(self.targets)  # end of the oldest bucket each target has not closed
         self._next_close = _NEVER
+        # High, low and volume of the checked rows, where a bucket has too many of them for a loop.
+        wide = any(target > _LOOP_ROWS * source_minutes for target in self.targets)
+        self._columns = np.empty((3, _FIRST_ROWS)) if wide else None
         # Pushing is the hot path: it is the list's own append, and all work waits for the close.
         self.push = self._buffer.append
 
@@ -201,7 +206,7 @@ class TimeframeBuilder:
         """
         if ts < self._next_close:
             return []
-        self._put_in_order()
+        self.take_in()
         buffer, due, starts = self._buffer, self._due, self._starts
         newest = buffer[-1][2] if buffer else _NEVER
         built: list[Bar] = []
@@ -219,20 +224,28 @@ class TimeframeBuilder:
                 if opened <= end - step:
                     bucket_end = -(-opened // step) * step
                     stop = bisect_right(buffer, bucket_end, first, last, key=_BY_TIME)
-                built.append(_aggregate(self.instrument, minutes, bucket_end, buffer[first:stop]))
+                if stop - first > _LOOP_ROWS:
+                    built.append(self._wide_bar(minutes, bucket_end, first, stop))
+                else:
+                    built.append(_aggregate(self.instrument, minutes, bucket_end, buffer[first:stop]))
                 first = stop
         self._next_close = due[-1] if due else ts + 1
         used = min(starts, default=len(buffer))
         if used > _TRIM_ROWS:
             del buffer[:used]
             self._starts = [start - used for start in starts]
+            if self._columns is not None:
+                self._columns[:, : len(buffer)] = self._columns[:, used : self._checked]
             self._checked -= used
         if len(built) > 1 and len({bar[2] for bar in built}) > 1:
             built.sort(key=lambda bar: (bar.ts_event, -bar.minutes))
         return built
 
-    def _put_in_order(self) -> None:
-        """Bring what was pushed since the last close into time order, each time once."""
+    def take_in(self) -> None:
+        """Bring what was pushed since the last time into time order, each time once.
+
+        A close does it; called in the quiet before, it leaves less to do between a bar and its decisions.
+        """
         buffer, checked = self._buffer, self._checked
         # `_due` less its step is what the finest target, always the furthest, has published.
         published = self._due[-1] - self._steps[-1][1] if self._steps else _NEVER
@@ -240,9 +253,31 @@ class TimeframeBuilder:
         for row in buffer[checked:]:
             if row[2] <= newest:
                 self._sort(published)
+                checked = 0
                 break
             newest = row[2]
         self._checked = len(buffer)
+        if self._columns is not None and checked < len(buffer):
+            self._fill(self._columns, checked)
+
+    def _fill(self, columns: Floats, checked: int) -> None:
+        rows = self._buffer[checked:]
+        if len(self._buffer) > columns.shape[1]:
+            self._columns = np.empty((3, 2 * len(self._buffer)))
+            self._columns[:, :checked] = columns[:, :checked]
+            columns = self._columns
+        columns[:, checked : len(self._buffer)] = (
+            [row[4] for row in rows],
+            [row[5] for row in rows],
+            [row[7] for row in rows],
+        )
+
+    def _wide_bar(self, minutes: int, ts: int, first: int, stop: int) -> Bar:
+        assert self._columns is not None
+        high, low, volume = self._columns[:, first:stop]
+        total = float(np.add.reduceat(volume, [0])[0])
+        opened, closed = self._buffer[first][3], self._buffer[stop - 1][6]
+        return Bar(self.instrument, minutes, ts, opened, float(high.max()), float(low.min()), closed, total)
 
     def _sort(self, published: int) -> None:
         self.late += sum(1 for row in self._buffer[self._checked :] if row.ts_event <= published)
@@ -256,10 +291,7 @@ class TimeframeBuilder:
 
 
 def _aggregate(instrument: str, minutes: int, ts: int, rows: list[Bar]) -> Bar:
-    if len(rows) > _LOOP_ROWS:
-        _, _, _, opens, highs, lows, closes, volumes = zip(*rows, strict=True)
-        total = float(np.add.reduceat(np.array(volumes), [0])[0])
-        return Bar(instrument, minutes, ts, opens[0], max(highs), min(lows), closes[-1], total)
+    """Make one bar of at most `_LOOP_ROWS` rows."""
     _, _, _, open_, high, low, close, volume = rows[0]
     rest = 0.0
     for row in rows[1:]:

@@ -92,7 +92,7 @@ def test_builder_does_not_depend_on_arrival_delay_or_order(
 ) -> None:
     """Bars come shuffled and late by the clock; instants are closed by event time, `every` bars apart."""
     fine = bars_at([5 * k for k in sorted(present)], 5)
-    builder = TimeframeBuilder(NAME, 5, (15, 60))
+    builder = TimeframeBuilder(NAME, 5, (15, 60, 240))
 
     built: list[Bar] = []
     waiting: list[Bar] = []
@@ -102,11 +102,13 @@ def test_builder_does_not_depend_on_arrival_delay_or_order(
             shuffle.shuffle(waiting)
             for late in waiting:
                 builder.push(late)
+                if shuffle.random() < 0.3:
+                    builder.take_in()  # ahead of the close or not: nothing depends on it
             waiting.clear()
             built += builder.close_until(bar.ts_event)
     built += builder.close_until(START + 10**18)
 
-    for target in (15, 60):
+    for target in (15, 60, 240):
         expected = list(resample(fine, 5, target).bars(NAME, target))
         assert [bar for bar in built if bar.minutes == target] == expected
 
@@ -171,6 +173,20 @@ def test_long_runs_keep_the_buffer_small() -> None:
         builder.close_until(bar.ts_event)
 
     assert len(builder._buffer) < 600
+
+
+def test_wide_buckets_of_long_runs_equal_the_batch() -> None:
+    fine = bars_at(list(range(7000)), 1)
+    builder = TimeframeBuilder(NAME, 1, (15, 240))
+    built: list[Bar] = []
+    for n, bar in enumerate(fine.bars(NAME, 1)):
+        builder.push(bar)
+        if n < 5000:  # the others wait: more than the buffer ever held before a close
+            built += builder.close_until(bar.ts_event)
+    built += builder.close_until(START + 7000 * MINUTE_NS)
+
+    expected = resample(fine, 1, 240).slice(None, START + 7000 * MINUTE_NS)
+    assert [bar for bar in built if bar.minutes == 240] == list(expected.bars(NAME, 240))
 
 
 def test_slice_is_half_open_on_close_time() -> None:
