@@ -63,6 +63,7 @@ class RiskManagerActor(DeskAgent):
             (bus.entry_done("*"), self.on_entry_done),
             (bus.decision("*"), self.on_decision),
             (bus.mandate("*"), self.on_mandate),
+            (bus.QUIET, self.on_quiet),
         ):
             self.hear(topic, handler, bus.RISK_PRIORITY + 15)
 
@@ -77,6 +78,11 @@ class RiskManagerActor(DeskAgent):
                 self.publish_message(bus.FUNDING_PAID, paid)
         self._tell_unprotected(instant.ts_event)
         self._tell_safe_mode()
+
+    @guarded
+    def on_quiet(self, ts: int) -> None:
+        """Do ahead what the next signal would have to wait for."""
+        self.risk_desk.rest()
 
     @guarded
     def on_desk_signal(self, signal: Signal) -> None:

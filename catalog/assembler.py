@@ -75,6 +75,7 @@ class InstantAssembler:
         self._references: Newest = {}
         self._quotes: dict[int, dict[str, Quote]] = {}
         self._errors: list[FeedError] = []
+        self._next_forgotten = 0  # index of the instrument whose turn it is
 
     # --- what arrives --------------------------------------------------------------------------------------
 
@@ -162,6 +163,11 @@ class InstantAssembler:
     def deadline_ns(self) -> int:
         """When `on_time` has something to close next."""
         return self._moment + self.grace_ns
+
+    def awaits_others(self, bar: Bar) -> bool:
+        """Say whether a bar was taken and its moment is still open."""
+        waiting = self._waiting.get(bar.ts_event, {}).get(bar.instrument)
+        return waiting is not None and waiting[0] is bar
 
     # --- what is reported ----------------------------------------------------------------------------------
 
@@ -289,11 +295,12 @@ class InstantAssembler:
             self._errors.append(FeedError(fault, name, ts, arrived_ns, detail))
 
     def _forget(self) -> None:
-        """Drop bars that nothing can repeat or complete any more, and prices of moments that are over."""
-        if self.finished_ns % _HOUR_NS == 0:
-            oldest = self.finished_ns - REMEMBERED_NS
-            for name, seen in self._seen.items():
-                self._seen[name] = {ts: bar for ts, bar in seen.items() if ts > oldest}
+        """Drop bars that nothing can repeat or complete: of one instrument, lest a moment wait for it."""
+        names = list(self._seen)
+        name = names[self._next_forgotten % len(names)]
+        self._next_forgotten += 1
+        oldest = self.finished_ns - REMEMBERED_NS
+        self._seen[name] = {ts: bar for ts, bar in self._seen[name].items() if ts > oldest}
 
 
 _DAY_NS = 24 * _HOUR_NS

@@ -101,6 +101,7 @@ class EngineFeed:
         self._ids = {name: InstrumentId.from_str(name) for name in rules}
         self._types = {name: bar_type(name, minutes) for name, minutes in base_minutes.items()}
         self._last: dict[str, float] = {}
+        self._ready: dict[str, tuple[Bar, EngineBar]] = {}
         self.venue = min(rules).rpartition(".")[2]
 
     def engine_bar(self, bar: Bar, ts_init: int) -> EngineBar:
@@ -119,6 +120,17 @@ class EngineFeed:
             bar.ts_event,
             ts_init,
         )
+
+    def prepare(self, bar: Bar) -> None:
+        """Make the engine's bar ahead: of a bar that waits for the others of its moment."""
+        self._ready[bar.instrument] = (bar, self.engine_bar(bar, bar.ts_event))
+
+    def prepared(self, bar: Bar, ts_init: int) -> EngineBar:
+        """Return `engine_bar`, the one that was prepared if it is the one."""
+        ready = self._ready.pop(bar.instrument, None)
+        if ready is not None and ready[0] is bar and ts_init == bar.ts_event:
+            return ready[1]
+        return self.engine_bar(bar, ts_init)
 
     def settlement(self, instant: Instant) -> list[Any]:
         """Return mark price and funding updates of an instant; call it for every instant, in order."""
@@ -150,7 +162,7 @@ def sequence(feed: EngineFeed, instant: Instant) -> Iterator[Any]:
     yield mark(ts, OPEN)
     for bars in instant.bars.values():
         for bar in bars:
-            yield feed.engine_bar(bar, ts)
+            yield feed.prepared(bar, ts)
     yield from feed.settlement(instant)
     yield mark(ts, CLOSE, instant)
 

@@ -190,6 +190,12 @@ class CorrelationBook:
             if bars:
                 tape.append(bars)
 
+    def rest(self) -> None:
+        """Take over in a quiet moment the bars of the timeframes that were asked for."""
+        for minutes, series in self._series.items():
+            if series.last_ts:
+                series.catch_up(self._tapes[minutes])
+
     def warmup_bars(self) -> dict[int, int]:
         """Return how many bars of each timeframe (minutes) fill the window."""
         return dict.fromkeys(TIMEFRAMES, self._window + 1)

@@ -1,8 +1,8 @@
 """Quote volume of the last day by instrument, summed from a table instead of from a day of bars.
 
 Guarantees: the sum depends on the bars alone, not on when or how often somebody asked; a bar that came late
-counts by the time at which it closed.  Bars are taken over when somebody asks, or when many wait: an instant
-costs nothing else on the hot path.
+counts by the time at which it closed.  Bars are taken over when somebody asks, in a quiet moment, or when
+many wait: an instant costs nothing else on the hot path.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class DayVolumes:
         waiting = self._waiting
         waiting.append(bars)
         if len(waiting) > MOST_WAITING:
-            self._catch_up()
+            self.catch_up()
 
     def total_usd(self, instrument: str, now_ns: int) -> float:
         """Return what was traded in the 24 h before `now_ns`, by the bars that closed in them."""
-        self._catch_up()
+        self.catch_up()
         row = self._row.get(instrument)
         if row is None:
             return 0.0
@@ -56,7 +56,8 @@ class DayVolumes:
         recent = self._stamps[begin:end] > now_ns - DAY_NS
         return float(self._table[row, begin:end][recent].sum())
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
+        """Take over the bars that wait, ahead of the next question."""
         waiting = self._waiting
         while waiting:
             self._take(waiting.popleft())

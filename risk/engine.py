@@ -112,6 +112,11 @@ class RiskDesk:
         if self._refresh_ns is not None and ts >= self._refresh_ns:
             self._refresh(ts)
 
+    def rest(self) -> None:
+        """Do in a quiet moment what the next decision would have to do first."""
+        self.market.rest()
+        self.correlation.rest()
+
     def on_funding(self, funding: Funding) -> list[FundingPaid]:
         """Book a settlement at the mark price; nothing is booked without a position."""
         if not any(p.instrument == funding.instrument for p in self.books.positions.values()):

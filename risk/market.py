@@ -103,6 +103,11 @@ class MarketView:
         if instant.funding:
             self._on_funding(instant)
 
+    def rest(self) -> None:
+        """Do in a quiet moment what the next question would have to do first."""
+        for volumes in self._volumes.values():
+            volumes.catch_up()
+
     def _on_funding(self, instant: Instant) -> None:
         for funding in instant.funding:
             before = self._funding.get(funding.instrument)

@@ -163,7 +163,10 @@ class InstantFeed:
         """Hand over a closed fine bar."""
         now = self._clock.now_ns()
         self._heard[bar.instrument] = self._heard_bar_ns = now
-        self._publish(self.assembler.bar(bar, now))
+        finished = self.assembler.bar(bar, now)
+        if not finished and self.assembler.awaits_others(bar):
+            self.engine_feed.prepare(bar)
+        self._publish(finished)
 
     def funding(self, funding: Funding) -> None:
         """Hand over a settled funding rate."""
