@@ -3,16 +3,19 @@
 Workers come from a fork server, a clean process without threads that has loaded the compiled kernels; the
 shared context is sent to each once.  A
 worker that dies (out of memory, killed) takes no result with it: what was not finished is done again in a new
-pool, and an item that kills its worker twice is reported by `WorkerDied` with the item's position.
+pool, and an item that kills its worker twice is reported by `WorkerDied` with the item's position.  Workers
+end with the process that they work for, also where that one was killed.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
 from typing import Any
 
 from research.errors import ResearchError
@@ -37,6 +40,15 @@ class WorkerDied(ResearchError):
 
 def _install(work: Work, context: Any) -> None:
     _shared["work"], _shared["context"] = work, context
+    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A worker holds both ends of the queue it reads from: it would wait for a killed parent for ever.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _call(item: Any) -> Any:

@@ -4,87 +4,34 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from research.calibration.markets import martingale, planted
 from research.calibration.textbook import Textbook
-from research.campaign.fingerprint import code_sha256
-from research.campaign.plan import CampaignPlan
-from research.campaign.run import Campaign, CampaignResult
-from research.campaign.store import CampaignFolder
+from research.campaign.run import CampaignResult
 from research.campaign.verify import verify_campaign
-from research.executors import Executor, RayExecutor, SerialExecutor, make_executor
-from research.gates.lookahead import lookahead_gate
+from research.executors import RayExecutor, SerialExecutor, make_executor
 from research.generators import GenerationContext
-from research.ledger import Kind, Ledger, canonical
+from research.ledger import Kind, Ledger
 from research.ledger.errors import CampaignChanged, LedgerBroken
-from research.standards import GateSpec, load_spec
+from research.standards import GateSpec
 from research.trials.trial import Laboratory, try_batch
 from research.trials.windows import cut
-from tests.fakes import research_work
-
-BARS = 24 * 300
-BUDGET, ROUND = 24, 14
-
-
-def fast_spec() -> GateSpec:
-    """Return the gate file with fewer draws: everything else as it is."""
-    values = load_spec().model_dump()
-    values["g6_robustness"]["monte_carlo_draws"] = 500
-    values["g5_statistics"]["spa_draws"] = 100
-    values["g5_statistics"]["pbo_blocks"] = 8
-    return GateSpec.model_validate(values)
+from tests.fakes.campaigns import BARS, BUDGET, campaign, fast_spec, fingerprint, planted_laboratory
 
 
 @pytest.fixture(scope="module")
 def laboratory() -> Laboratory:
-    spec = fast_spec()
-    market = planted(BARS, 5, 0.06)
-    return Laboratory(market, cut(market, spec), spec)
-
-
-def campaign(
-    laboratory: Laboratory,
-    lab: Path,
-    executor: Executor | None = None,
-    budget: int = BUDGET,
-    name: str = "one",
-) -> Campaign:
-    windows, spec = laboratory.windows, laboratory.spec
-    plan = CampaignPlan(
-        id=name,
-        seed=5,
-        generator="textbook",
-        budget=budget,
-        round_size=ROUND,
-        instruments=laboratory.market.instruments,
-        timeframes=(60,),
-        data_label="synthetic",
-        data_sha256=laboratory.market.fingerprint(),
-        windows={"holdout_first": windows.holdout.first, "holdout_days": windows.holdout.days},
-        gate_spec=spec.model_dump(mode="json"),
-        gate_spec_sha256=spec.sha256,
-        code_sha256=code_sha256(),
-    )
-    return Campaign(
-        plan,
-        laboratory,
-        Textbook(),
-        Ledger(lab),
-        CampaignFolder(lab / name),
-        executor or SerialExecutor(),
-        lookahead=lookahead_gate,
-        engine=research_work.no_engine_here,
-    )
-
-
-def fingerprint(lab: Path) -> list[tuple[str, str]]:
-    """Return what a ledger says, without the wall times and the hashes that cover them."""
-    return [(record.kind.value, canonical(record.body)) for record in Ledger(lab).records]
+    return planted_laboratory()
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +101,43 @@ def test_a_killed_campaign_goes_on_without_losing_or_repeating_a_trial(
     assert fingerprint(tmp_path) == fingerprint(finished[0])
     tried = [r.body["document_hash"] for r in Ledger(tmp_path).of("one", Kind.TRIAL)]
     assert len(tried) == len(set(tried)) == BUDGET
+
+
+def test_a_campaign_killed_for_good_goes_on_as_if_it_had_not_been(
+    laboratory: Laboratory, finished: tuple[Path, CampaignResult], tmp_path: Path, project_dir: Path
+) -> None:
+    _run_and_kill(tmp_path, project_dir, batches=2)
+    recorded = Ledger(tmp_path).verify()  # the chain holds as the killed process left it
+    before = [r.body["document_hash"] for r in Ledger(tmp_path).of("one", Kind.TRIAL)]
+    assert 0 < len(before) < BUDGET
+
+    campaign(laboratory, tmp_path).run()
+    ledger = Ledger(tmp_path)
+    tried = [r.body["document_hash"] for r in ledger.of("one", Kind.TRIAL)]
+    assert tried == [r.body["document_hash"] for r in Ledger(finished[0]).of("one", Kind.TRIAL)]
+    assert len(set(tried)) == len(tried) == BUDGET
+    assert tried[: len(before)] == before
+    assert fingerprint(tmp_path) == fingerprint(finished[0])
+    assert ledger.verify() > recorded
+
+
+def _run_and_kill(lab: Path, project_dir: Path, batches: int) -> None:
+    """Kill the process of a campaign after some batches of trials, with others under way."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.fakes.killed_campaign", str(lab), str(batches)],
+        cwd=project_dir,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # the tracker of semaphores complains there about the killed process
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n"
+        children = psutil.Process(process.pid).children(recursive=True)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert len(children) >= 3  # the fork server and two workers: none of them stays behind
+    assert psutil.wait_procs(children, timeout=30)[1] == []
 
 
 RAY = pytest.param(
