@@ -16,8 +16,6 @@ from crupto_nautilus.cli.research_options import executor_options, gate_file_opt
 if TYPE_CHECKING:
     from research.calibration.table import Row
 
-_NULL_MAX, _STRONG_MIN, _WEAK_MIN = 0.05, 0.80, 0.15
-
 
 @command("calibrate")
 @click.option(
@@ -60,33 +58,33 @@ def calibrate(
     when a null promotes in more than 5 % of campaigns, or an edge is found too rarely (80 % and 15 %).
     """
     from crupto_nautilus.laboratory import calibrate as work
+    from crupto_nautilus.laboratory.engine_gate import engine_gate
+    from research.calibration.simulate import Study
     from research.executors import make_executor
     from research.standards import load_spec
 
     frames = work.real_frames(open_catalog(catalog_dir)) if catalog_dir else ()
-    runner = make_executor(executor, workers, address, ["crupto_nautilus.laboratory.calibrate"])
+    runner = make_executor(
+        executor,
+        workers,
+        address,
+        ["crupto_nautilus.laboratory.engine_gate", "research.calibration.simulate"],
+    )
     wanted = work.tasks(nulls, planted, real=bool(frames))
+    study = Study(load_spec(gate_file), engine=engine_gate, frames=frames)
     with progress() as report:
-        table = work.calibrate(load_spec(gate_file), wanted, frames, out, runner, report)
-    failed = [row for row in table if not _holds(row)]
-    data = {"rows": [_data(row) for row in table], "ok": not failed, "lines": out}
+        table = work.calibrate(study, wanted, out, runner, report)
+    failed = [row for row in table if not work.holds(row)]
+    data = {"rows": [_data(row, holds=work.holds(row)) for row in table], "ok": not failed, "lines": out}
     verdict = "the calibration holds" if not failed else f"{len(failed)} rows do not hold"
     return Result(data, (_table(table), verdict), exit_code=1 if failed else 0)
 
 
-def _data(row: Row) -> dict[str, object]:
+def _data(row: Row, *, holds: bool) -> dict[str, object]:
     return {name: getattr(row, name) for name in row.__dataclass_fields__} | {
         "rate": row.rate,
-        "holds": _holds(row),
+        "holds": holds,
     }
-
-
-def _holds(row: Row) -> bool:
-    from crupto_nautilus.laboratory.calibrate import STRONG
-
-    if row.kind != "planted":
-        return row.rate <= _NULL_MAX
-    return row.rate >= (_STRONG_MIN if row.amplitude >= STRONG else _WEAK_MIN)
 
 
 def _table(table: list[Row]) -> Table:

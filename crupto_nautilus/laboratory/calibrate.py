@@ -1,27 +1,27 @@
 """The calibration of the gates on this machine: campaigns on markets whose edge is known, and their table.
 
 Guarantees: campaigns are written one a line as they end, and an interrupted calibration goes on where it was;
-the lines carry the hashes of gate file and code, and lines of other ones are not mixed in.
+the lines carry the hashes of gate file and code and the size of the campaigns, and others are not mixed in.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from catalog.store import Catalog
 from catalog.symbols import parse_instrument
-from crupto_nautilus.laboratory.engine_gate import engine_gate
 from research.calibration.simulate import Outcome, Study, Task, simulate
 from research.calibration.table import Row, rows
 from research.campaign.fingerprint import code_sha256
 from research.executors import Executor
 from research.market import Frame, MarketArrays
-from research.standards.spec import GateSpec
 
 STRONG, WEAK = 0.020, 0.0131  # sizes that give the best candidate a holdout Sharpe ratio of about 2.6 and 1.2
+# What a calibration must show: nulls that promote at most, planted edges that are found at least.
+NULL_MAX, STRONG_MIN, WEAK_MIN = 0.05, 0.80, 0.15
 _FIRST_SEED = 50_000  # seeds nobody looked at while the gates were made
 
 Report = Callable[[str, int, int], None]
@@ -46,10 +46,16 @@ def real_frames(catalog: Catalog) -> tuple[Frame, ...]:
     return MarketArrays.from_catalog(catalog, names, [60]).frames(60) if names else ()
 
 
+def holds(row: Row) -> bool:
+    """Tell whether a row of the table shows what a calibration must show."""
+    if row.kind != "planted":
+        return row.rate <= NULL_MAX
+    return row.rate >= (STRONG_MIN if row.amplitude >= STRONG else WEAK_MIN)
+
+
 def calibrate(
-    spec: GateSpec,
+    study: Study,
     wanted: Sequence[Task],
-    frames: tuple[Frame, ...],
     lines: Path,
     executor: Executor,
     report: Report | None = None,
@@ -61,10 +67,14 @@ def calibrate(
     lines : Path
         JSON lines, one a campaign.
     """
-    stamp = {"gate_spec_sha256": spec.sha256, "code_sha256": code_sha256()}
+    stamp: dict[str, str | int] = {
+        "gate_spec_sha256": study.spec.sha256,
+        "code_sha256": code_sha256(),
+        "bars": study.bars,
+        "candidates": study.candidates,
+    }
     done = {outcome.key: outcome for outcome in read(lines, stamp)}
     missing = [task for task in wanted if task.key not in done]
-    study = Study(spec, engine=engine_gate, frames=frames)
     lines.parent.mkdir(parents=True, exist_ok=True)
     with lines.open("a", encoding="utf-8") as file:
         for number, outcome in enumerate(executor.run(simulate, study, missing)):
@@ -76,8 +86,8 @@ def calibrate(
     return rows([done[task.key] for task in wanted if task.key in done])
 
 
-def read(lines: Path, stamp: dict[str, str]) -> list[Outcome]:
-    """Return the finished campaigns of this gate file and code; a torn last line is passed over."""
+def read(lines: Path, stamp: Mapping[str, str | int]) -> list[Outcome]:
+    """Return the finished campaigns of this gate file, code and size; a torn last line is passed over."""
     if not lines.exists():
         return []
     found = []

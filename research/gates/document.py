@@ -23,6 +23,20 @@ about 2.6 and 1.2):
 
 The order of judgement: G0 and G2 for every candidate; the best few, one a family, then meet G1, G4, G5, G6,
 G7, the engine (G3) and, only if all of them passed, the holdout (G8), which opens once for a market.
+
+Not in this table, so that nothing is claimed for it: the campaigns above end with G8 and have no champions.
+
+- **G7** meets no champion there; unit tests show that it refuses a copy and passes an independent edge.
+- **G8b, G9 and G10 have no measured pass rate**, neither of false promotions nor of edges that are kept:
+  their evidence is weeks of a running desk. Known is that the mechanism works: one planted challenger went
+  through shadow and both canary shares on replay by commands alone, and was demoted when its edge ended.
+  Fourteen days and thirty trades prove no edge; they catch wrong fills, slippage beyond the model and a
+  challenger outside the band of its own research trades. How long a dead edge stays a canary, and how often a
+  good one is demoted by bad luck, is not known.
+- No live evidence exists: `replay` and `live` are recorded apart and never counted together.
+
+A small calibration of the gates G0 to G8 runs with the tests (`tests/integration/research`); it notices a
+gate that lets everything or nothing through.
 """
 
 _WHAT = {
