@@ -4,12 +4,12 @@ const CARD = { width: 178, head: 42, row: 19 };
 
 // Centre of each card's head; strategies are stacked at `strategies`.
 const WIDE = {
-  box: [0, 0, 1240, 500],
-  feed: [94, 232], regime: [300, 36], brain: [300, 440], strategy: [548, 36], risk: [800, 210], exec: [1000, 36],
-  venue: [1146, 300], monitor: [1000, 420], strategies: [548, 190], gap: 58,
+  box: [0, 0, 1240, 500], card: 194,
+  feed: [100, 232], regime: [300, 36], brain: [300, 440], strategy: [548, 36], risk: [800, 210], exec: [1000, 36],
+  venue: [1138, 300], monitor: [1000, 420], strategies: [548, 190], gap: 58,
 };
 const NARROW = {
-  box: [0, 0, 380, 790],
+  box: [0, 0, 380, 790], card: 178,
   feed: [94, 26], brain: [286, 26], regime: [94, 120], strategy: [286, 120], strategies: [94, 270], gap: 54,
   risk: [286, 300], venue: [286, 500], exec: [94, 610], monitor: [286, 640],
 };
@@ -53,6 +53,7 @@ export class Graph {
 
   layOut(graph, plan, shape) {
     this.shape = shape;
+    CARD.width = plan.card;
     this.svg.replaceChildren();
     this.svg.setAttribute("viewBox", plan.box.join(" "));
     this.nodes.clear();
