@@ -32,6 +32,7 @@ from adapters.live.timebase import Timebase
 
 MS = 1_000_000
 # A trigger price on the wrong side of the market: the stop is due now.
+SOUGHT_S = 0.05
 THROUGH_MARKET = frozenset({"110411", "110412"})
 
 
@@ -102,7 +103,7 @@ class OrderChanger:
         OrderRefused
             It is certainly not at the venue.
         """
-        if tracked.is_reduce_only and params["type"] in CONDITIONAL:
+        if tracked.stop is not None or (tracked.is_reduce_only and params["type"] in CONDITIONAL):
             await self._switch.before_protection()
         await self._journal.intend(tracked.client_id, params)
         try:
@@ -297,6 +298,8 @@ class OrderChanger:
 
     async def cancel_tracked(self, tracked: TrackedOrder) -> None:
         """Cancel an order under its lock; one that waits for its entry never was at the venue by itself."""
+        while tracked.is_sought:  # the venue has placed it with its entry: it ends once it is found there
+            await self._timebase.sleep(SOUGHT_S)
         async with tracked.lock:
             if tracked.waits_for is not None:
                 tracked.waits_for.stop = None

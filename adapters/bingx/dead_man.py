@@ -1,8 +1,10 @@
 """The dead man's switch: the venue cancels resting entries when this process falls silent.
 
-`cancelAllAfter` cancels every order of the account, protective stops too.  A lost stop is worse than a stale
-entry (which carries its own stop), so the switch is armed only while entries rest and no order that reduces a
-position does, and it is disarmed before a stop is placed.
+`cancelAllAfter` cancels every order of the account, protective stops too, also one that the venue places
+later: an entry that carries its stop, and fills between the end of this process and the moment at which the
+switch goes off, would lose it.  A lost stop is worse than a stale entry that carries one, so the switch is
+armed only while entries rest that carry none and nothing rests that reduces a position, and it is disarmed
+before a stop, or an entry with a stop, is sent.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ class DeadMansSwitch:
     seconds : int
         Of silence; 0 switches nothing.
     resting : callable
-        Returns how many entries rest, and how many orders rest that reduce a position.
+        Returns how many entries rest, and how many orders that reduce a position rest or come with one.
     """
 
     def __init__(self, rest: BingxRest, seconds: int, resting: Callable[[], tuple[int, int]]) -> None:

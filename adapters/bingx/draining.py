@@ -42,7 +42,7 @@ def in_flight(book: OrderBook) -> list[str]:
 def _moves(tracked: TrackedOrder) -> bool:
     if tracked.lock.locked() or tracked.replacing or tracked.children:
         return True
-    if tracked.stop is not None and tracked.filled:
+    if tracked.is_sought or (tracked.stop is not None and tracked.filled):
         return True  # its stop is being seen to
     unanswered = not tracked.accepted and tracked.waits_for is None
     return unanswered or tracked.order.order_type.name == "MARKET"

@@ -89,8 +89,9 @@ class BingxExecutionClient(ExecutionClient):
             settings.order_window_s,
         )  # fmt: skip
         self.keeper = StopKeeper(
-            self.rest, timebase, self, self.ledger, self.changer, self.journal, settings.fill_patience_s
-        )
+            self.rest, timebase, self, self.ledger, self.changer, self.journal, self.reconciler,
+            settings.fill_patience_s,
+        )  # fmt: skip
         self.status = StatusReports(self)
         self.user = UserStream(
             self.rest, settings.endpoints.stream, settings.stream, timebase, self._user_event, self._user_up,
@@ -293,6 +294,12 @@ class BingxExecutionClient(ExecutionClient):
                 params = order_params(tracked.order, tracked.contract, venue_client_id(tracked.client_id))
                 if tracked.stop is not None:
                     params["stopLoss"] = attached_stop(tracked.stop.order, tracked.contract)
+                    await self.journal.intend(
+                        tracked.stop.client_id,
+                        order_params(
+                            tracked.stop.order, tracked.contract, venue_client_id(tracked.stop.client_id)
+                        ),
+                    )
                 answer = await self.changer.place(tracked, params)
             except OrderRefused as refused:
                 if refused.treatment is Treatment.FATAL:

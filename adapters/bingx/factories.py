@@ -2,6 +2,7 @@
 
 builder.add_data_client("BINGX", data_factory(DataSettings(symbols=("BTC-USDT",))), DataClientConfig())
 builder.add_exec_client("BINGX", execution_factory(ExecutionSettings(credentials)), ExecutionClientConfig())
+builder.with_exec_engine_config(engine_config())
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nautilus_trader.live import LiveExecutionEngineConfig
 from nautilus_trader.live.clients import DataClientFactory, ExecutionClientFactory
 
 from adapters.bingx.config import DataSettings, ExecutionSettings
@@ -64,3 +66,17 @@ def execution_factory(
             return client
 
     return Factory
+
+
+def engine_config(*, reconciliation: bool = True, startup_delay_s: float = 1.0) -> LiveExecutionEngineConfig:
+    """Return the configuration of the execution engine that this client needs.
+
+    The adapter finds out itself what became of an order whose outcome is unknown, and the stop of an entry is
+    accepted when the entry has filled, hours later perhaps: no timer of the engine may declare either dead.
+    (`RETAIN_UNRESOLVED` would keep them too, but a node fails at its end while such a stop waits.)
+    """
+    return LiveExecutionEngineConfig(
+        reconciliation=reconciliation,
+        reconciliation_startup_delay_secs=startup_delay_s,
+        inflight_check_interval_ms=0,
+    )

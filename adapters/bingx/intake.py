@@ -1,8 +1,8 @@
 """Orders and events that arrive: whose are they?
 
 Guarantees: an event that is faster than the answer to its own order waits for it; an order of ours is
-recognised by venue id, by the order it was triggered from, by client id or by the journal; what is nobody's
-is reported to the engine as an external order, once.
+recognised by venue id, by the order it was triggered from, by client id, by the journal, or as the stop that
+the venue places with an entry; what is nobody's is reported to the engine as an external order, once.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from adapters.bingx.ledger import OrderLedger
 from adapters.bingx.order_journal import OrderJournal
 from adapters.bingx.order_params import decimal_of
 from adapters.bingx.order_rows import FillRow, OrderRow
+from adapters.bingx.protection import StopKeeper
 from adapters.bingx.providers import BingxInstrumentProvider
 from adapters.bingx.reconcile import Reconciler
 from adapters.bingx.reports import fill_report, order_report
 from adapters.bingx.symbols import venue_symbol
-from adapters.bingx.tracked import OrderBook, TrackedOrder
+from adapters.bingx.tracked import OrderBook, Seen, TrackedOrder
 from adapters.bingx.user_events import OrderEvent
 
 MS = 1_000_000
@@ -35,6 +36,7 @@ class Client(Protocol):
     book: OrderBook
     ledger: OrderLedger
     journal: OrderJournal
+    keeper: StopKeeper
     provider: BingxInstrumentProvider
     reconciler: Reconciler
     cache: Any
@@ -63,6 +65,8 @@ class OrderIntake:
     def event(self, event: OrderEvent) -> None:
         """Take an event of the user stream."""
         tracked = self._client.book.find(event.order_id, event.trigger_order_id, event.client_id)
+        if tracked is None and not event.client_id:
+            tracked = self.attached(event, event.ts_ms)
         if tracked is not None:
             self._client.ledger.event(tracked, event)
             return
@@ -99,14 +103,23 @@ class OrderIntake:
         self._client.book.link(tracked, row.order_id, current=not tracked.venue_id)
         return tracked
 
+    def attached(self, row: Seen, ts_ms: int) -> TrackedOrder | None:
+        """Return the stop of an entry of ours that the venue has placed, now taken over; else None.
+
+        An order that two stops could be is left to `protection`, which goes by the entry.
+        """
+        sought = [held for held in self._client.book.open if held.is_sought and held.looks_like(row)]
+        if len(sought) != 1:
+            return None
+        [stop] = sought
+        self._client.keeper.claim(stop, row, ts_ms)
+        self._client.spawn(self._client.journal.placed(stop.client_id, row.order_id), "bingx-journal")
+        return stop
+
     def expects(self, row: OrderRow) -> bool:
-        """Whether a row is a stop that the venue has just placed for an entry; `protection` takes it."""
-        return bool(row.stop_price) and any(
-            not held.accepted
-            and held.is_reduce_only
-            and (held.symbol, held.side, held.order.order_type.name) == (row.symbol, row.side, row.type)
-            and row.stop_price
-            == (decimal_of(held.order.trigger_price) if held.trigger is None else held.trigger)
+        """Whether a row may be a stop of ours that is on its way; whoever sent it hears of it."""
+        return any(
+            not held.accepted and held.is_reduce_only and held.looks_like(row)
             for held in self._client.book.open
         )
 

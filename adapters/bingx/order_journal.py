@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +111,18 @@ class OrderJournal:
             if intent.get("symbol") == row.symbol
             and intent.get("type") == row.type
             and intent.get("side") == ("BUY" if row.side > 0 else "SELL")
-            and _same(intent.get("quantity"), row.quantity)
+            and _same_size(intent, row)
             and (row.stop_price == 0 or _same(intent.get("stopPrice"), row.stop_price))
         ]
         return fitting[-1] if fitting else ""
 
 
-def _same(text: object, value: Any) -> bool:
-    from decimal import Decimal
+def _same_size(intent: dict[str, Any], row: OrderRow) -> bool:
+    """Whether the sizes agree; a stop that the venue places with an entry has the size of what filled."""
+    if _same(intent.get("quantity"), row.quantity):
+        return True
+    return bool(row.stop_price) and 0 < row.quantity < Decimal(str(intent.get("quantity", 0)))
 
+
+def _same(text: object, value: Decimal) -> bool:
     return isinstance(text, str) and Decimal(text) == value

@@ -14,14 +14,16 @@ from typing import Any
 from nautilus_trader.model import VenueOrderId
 
 from adapters.bingx.changing import ChangeEvents, OrderChanger, Wanted
+from adapters.bingx.constants import FILLS_PAGE, HISTORY_WINDOW_MS
 from adapters.bingx.errors import BingxError
 from adapters.bingx.ledger import OrderLedger
 from adapters.bingx.order_journal import OrderJournal
-from adapters.bingx.order_params import decimal_of, order_params
-from adapters.bingx.order_rows import OrderRow, orders
-from adapters.bingx.placing import OrderRefused
-from adapters.bingx.rest import CANCEL, OPEN_ORDERS, BingxRest
-from adapters.bingx.tracked import TrackedOrder, venue_client_id
+from adapters.bingx.order_params import order_params
+from adapters.bingx.order_rows import OrderRow, State, orders
+from adapters.bingx.placing import CLOCK_SLACK_MS, OrderRefused
+from adapters.bingx.reconcile import Reconciler
+from adapters.bingx.rest import ALL_ORDERS, CANCEL, OPEN_ORDERS, BingxRest
+from adapters.bingx.tracked import Seen, TrackedOrder, venue_client_id
 from adapters.live import engine_rows as engine
 from adapters.live.timebase import Timebase
 
@@ -47,10 +49,12 @@ class StopKeeper:
         ledger: OrderLedger,
         changer: OrderChanger,
         journal: OrderJournal,
+        reconciler: Reconciler,
         patience_s: float,
     ) -> None:
         self._rest, self._timebase, self._events, self._ledger = rest, timebase, events, ledger
-        self._changer, self._journal, self._patience_s = changer, journal, patience_s
+        self._changer, self._journal, self._reconciler = changer, journal, reconciler
+        self._patience_s = patience_s
         self._busy: set[str] = set()
         self.adopted = 0
         self.own = 0
@@ -80,20 +84,33 @@ class StopKeeper:
 
     async def _settle(self, entry: TrackedOrder, stop: TrackedOrder) -> None:
         entry.stop = None
-        stop.waits_for = None
-        now = self._rest.clock.now_ms()
+        try:
+            if not stop.closed and not entry.filled:
+                self._ledger.reject(stop, "its entry ended unfilled", self._rest.clock.now_ms())
+            elif not stop.closed:
+                await self._take_over(entry, stop)
+        finally:
+            stop.waits_for = None
+
+    async def _take_over(self, entry: TrackedOrder, stop: TrackedOrder) -> None:
+        """Make the venue's stop the engine's one, or place one where there is none."""
+        attached = await self._attached(entry, stop)
+        if attached is not None and attached.state.is_final and not attached.filled:
+            # It is over: with the position, or because somebody cancelled it; then another one is due.
+            await self._journal.placed(stop.client_id, attached.order_id)
+            self._ledger.book.link(stop, attached.order_id, current=False)
+        elif attached is not None and (attached.quantity >= entry.filled or attached.state is not State.NEW):
+            await self._adopt(stop, attached)
+            if attached.state is not State.NEW:
+                await self._reconciler.order(stop)  # it has fired
+            return
         if stop.closed:
             return
-        if not entry.filled:
-            self._ledger.reject(stop, "its entry ended unfilled", now)
-            return
-        attached = await self._attached(stop)
-        if attached is not None and attached.quantity >= entry.filled:
-            await self._adopt(stop, attached)
-        elif stop.accepted:
+        if stop.accepted:
             if stop.quantity != entry.filled:
-                await self._changer.modify(stop, Wanted(entry.filled, None, self._trigger(stop)))
+                await self._changer.modify(stop, Wanted(entry.filled, None, stop.trigger_price))
         else:
+            stop.waits_for = None
             await self._place(stop, entry.filled)
             self.own += 1
 
@@ -103,41 +120,56 @@ class StopKeeper:
             return
         stop.waits_for = None
         if stop.accepted:
-            await self._changer.modify(stop, Wanted(entry.filled, None, self._trigger(stop)))
+            await self._changer.modify(stop, Wanted(entry.filled, None, stop.trigger_price))
         else:
             await self._place(stop, entry.filled)
             self.bridged += 1
 
-    async def _attached(self, stop: TrackedOrder) -> OrderRow | None:
-        """Return the stop that the venue has placed for an entry."""
-        trigger = self._trigger(stop)
-        for _ in range(LOOKS):
+    async def _attached(self, entry: TrackedOrder, stop: TrackedOrder) -> OrderRow | None:
+        """Return the stop that the venue has placed for an entry; it may be over by now.
+
+        Nothing is concluded from a venue that does not answer: the position is most likely protected, and a
+        second stop would be refused or, worse, accepted.
+        """
+        looks = 0
+        while not stop.closed:
             try:
                 rows = orders(await self._rest.call(OPEN_ORDERS, {"symbol": stop.symbol}))
+                if looks == LOOKS - 1:
+                    rows += orders(await self._rest.call(ALL_ORDERS, self._since(entry)))
             except BingxError:
-                rows = []
+                await self._timebase.sleep(self._patience_s / LOOKS)
+                continue
             for row in rows:
-                ours = self._ledger.book.of_venue(row.order_id)
-                if ours is None and (row.type, row.side, row.stop_price) == (
-                    "STOP_MARKET",
-                    stop.side,
-                    trigger,
-                ):
+                if self._ledger.book.of_venue(row.order_id) is None and stop.looks_like(row):
                     return row
-            if stop.accepted:
-                return None  # a stop of our own keeps the venue's from being placed
+            looks += 1
+            # A stop of our own keeps the venue's from being placed; the stream may have told of the venue's.
+            if stop.accepted or looks == LOOKS:
+                return None
             await self._timebase.sleep(self._patience_s / LOOKS)
         return None
 
-    async def _adopt(self, stop: TrackedOrder, row: OrderRow) -> None:
+    def _since(self, entry: TrackedOrder) -> dict[str, object]:
+        now = self._rest.clock.now_ms()
+        start = max(entry.created_ms - CLOCK_SLACK_MS, now - HISTORY_WINDOW_MS + CLOCK_SLACK_MS)
+        return {"symbol": entry.symbol, "startTime": start, "endTime": now + 1_000, "limit": FILLS_PAGE}
+
+    def claim(self, stop: TrackedOrder, row: Seen, ts_ms: int) -> None:
+        """Take an order of the venue as the engine's stop."""
         self.adopted += 1
-        old, had_one = stop.venue_id, stop.accepted
-        await self._journal.placed(stop.client_id, row.order_id)
-        self._ledger.accept(stop, row.order_id, row.created_ms)
-        if had_one:
-            self._ledger.book.link(stop, row.order_id)
-            await self._cancel_quietly(stop.symbol, old)
+        had_one = stop.accepted
+        self._ledger.accept(stop, row.order_id, ts_ms)
+        if not had_one:
+            stop.waits_for = None
         self._resized(stop, row.order_id, row.quantity)
+
+    async def _adopt(self, stop: TrackedOrder, row: OrderRow) -> None:
+        await self._journal.placed(stop.client_id, row.order_id)
+        old, had_one = stop.venue_id, stop.accepted
+        self.claim(stop, row, row.created_ms)
+        if had_one:
+            await self._cancel_quietly(stop.symbol, old)
 
     async def _cancel_quietly(self, symbol: str, venue_id: str) -> None:
         try:
@@ -151,7 +183,7 @@ class StopKeeper:
             stop.contract,
             venue_client_id(stop.client_id),
             quantity=quantity,
-            trigger=stop.trigger,
+            trigger=stop.trigger_price,
         )
         try:
             answer = await self._changer.place(stop, params)
@@ -171,14 +203,10 @@ class StopKeeper:
             VenueOrderId(venue_id),
             engine.quantity(quantity, stop.contract),
             None,
-            engine.price(self._trigger(stop), stop.contract),
+            engine.price(stop.trigger_price, stop.contract),
             None,
             self._rest.clock.now_ms() * MS,
         )
-
-    @staticmethod
-    def _trigger(stop: TrackedOrder) -> Decimal:
-        return stop.trigger if stop.trigger is not None else decimal_of(stop.order.trigger_price)
 
 
 def protected_pair(held: list[Any]) -> tuple[Any, Any] | None:

@@ -31,8 +31,11 @@ class Adoption(Protocol):
     def adopt(self, row: OrderRow) -> TrackedOrder | None:
         """Return the tracked order that a row of the venue belongs to; None if it is not one of ours."""
 
+    def attached(self, row: OrderRow, ts_ms: int) -> TrackedOrder | None:
+        """Return the stop that the venue has placed for one of our entries, now taken over; else None."""
+
     def expects(self, row: OrderRow) -> bool:
-        """Whether a row is a stop that the venue has just placed for one of our entries."""
+        """Whether a row may be an order of ours that is on its way."""
 
     def external(self, row: OrderRow, new_fills: list[FillRow]) -> None:
         """Report an order that is not one of ours."""
@@ -87,8 +90,9 @@ class Reconciler:
             if not tracked.closed:
                 await self._ask(tracked)
         for row in resting:
-            known = book.of_venue(row.order_id) is not None or self._client.expects(row)
-            if not known and self._client.adopt(row) is None:
+            if book.of_venue(row.order_id) is not None or self._client.attached(row, row.created_ms):
+                continue
+            if not self._client.expects(row) and self._client.adopt(row) is None:
                 self._client.external(row, [])
         self._name_unexplained(held)
 
@@ -169,7 +173,7 @@ class Reconciler:
         if not fresh:
             return None
         row = order(await self._rest.call(ORDER, {"symbol": symbol, "orderId": order_id}))
-        tracked = self._client.adopt(row)
+        tracked = self._client.adopt(row) or await self._of_entry(row)
         if tracked is None:
             self._external_fills.update(f.trade_id for f in fresh)
             for fill in fresh:
@@ -177,6 +181,17 @@ class Reconciler:
                 net[symbol] = net.get(symbol, Decimal(0)) + fill.side * fill.quantity
             self._client.external(row, fresh)
         return tracked
+
+    async def _of_entry(self, row: OrderRow) -> TrackedOrder | None:
+        """Return the stop of an entry that has fired before anybody saw it rest."""
+        if self._client.attached(row, row.created_ms) is None:
+            if not row.trigger_order_id:
+                return None
+            query = {"symbol": row.symbol, "orderId": row.trigger_order_id}
+            fired = order(await self._rest.call(ORDER, query))
+            if self._client.attached(fired, fired.created_ms) is None:
+                return None
+        return self._client.adopt(row)
 
 
 async def triggered_child(rest: BingxRest, symbol: str, venue_id: str) -> OrderRow | None:

@@ -11,9 +11,10 @@ import asyncio
 import hashlib
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from adapters.bingx.constants import CLIENT_ID_LENGTH
+from adapters.bingx.order_params import TYPES, decimal_of
 from adapters.bingx.order_rows import State
 from adapters.live.rows import Contract
 
@@ -34,6 +35,34 @@ def venue_client_id(client_id: str, replacement: int = 0) -> str:
 def base_client_id(client_id: str) -> str:
     """Return the client id without the mark of a replacement."""
     return _SUFFIX.sub("", client_id)
+
+
+class Seen(Protocol):
+    """What a row and an event of the venue have in common."""
+
+    @property
+    def order_id(self) -> str:
+        """The venue's id."""
+
+    @property
+    def symbol(self) -> str:
+        """The venue's symbol."""
+
+    @property
+    def side(self) -> int:
+        """1 buys, -1 sells."""
+
+    @property
+    def type(self) -> str:
+        """Order type in the venue's words."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """Of the whole order."""
+
+    @property
+    def stop_price(self) -> Decimal:
+        """Trigger price, 0 where there is none."""
 
 
 class TrackedOrder:
@@ -60,7 +89,8 @@ class TrackedOrder:
         self.states: dict[str, tuple[State, Decimal]] = {}  # by venue id
         self.trade_ids: set[str] = set()
         self.stop: TrackedOrder | None = None  # of a protected entry
-        self.waits_for: TrackedOrder | None = None  # a stop that is not at the venue yet
+        # The entry with which the venue places this stop; None once it is known to be at the venue, or sent.
+        self.waits_for: TrackedOrder | None = None
         self.lock = asyncio.Lock()
 
     @property
@@ -77,6 +107,24 @@ class TrackedOrder:
     def is_reduce_only(self) -> bool:
         """Whether it may only reduce a position."""
         return bool(self.order.is_reduce_only)
+
+    @property
+    def trigger_price(self) -> Decimal:
+        """Trigger price of a stop as it is wanted now."""
+        return decimal_of(self.order.trigger_price) if self.trigger is None else self.trigger
+
+    @property
+    def is_sought(self) -> bool:
+        """Whether it is a stop that the venue has placed by now, and that was not found there yet."""
+        entry = self.waits_for
+        return entry is not None and entry.filled > 0 and not self.accepted and not self.closed
+
+    def looks_like(self, row: Seen) -> bool:
+        """Whether an order at the venue is a stop such as this one, of at most its size."""
+        kind = TYPES.get(self.order.order_type)
+        if (row.symbol, row.side, row.type) != (self.symbol, self.side, kind) or not row.stop_price:
+            return False
+        return row.stop_price == self.trigger_price and row.quantity <= self.quantity
 
     def advances(self, venue_id: str, state: State, filled: Decimal) -> bool:
         """Whether an event is news: later in state, or further in what has filled."""
@@ -149,11 +197,12 @@ class OrderBook:
         return set(self._by_venue)
 
     def resting(self) -> tuple[int, int]:
-        """Return how many entries, and how many orders that reduce a position, may rest at the venue."""
-        open_orders = self.open
-        protective = sum(t.is_reduce_only and t.waits_for is None for t in open_orders)
-        protective += sum(t.stop is not None and t.filled > 0 for t in open_orders)
-        return sum(not t.is_reduce_only for t in open_orders), protective
+        """Return how many entries, and how many orders that reduce a position, may rest at the venue.
+
+        The stop of an entry counts from the start: the venue places it, also when nobody is here any more.
+        """
+        reducing = [held.is_reduce_only for held in self.open]
+        return reducing.count(False), reducing.count(True)
 
     @property
     def open(self) -> list[TrackedOrder]:

@@ -22,9 +22,7 @@ from nautilus_trader.common import Environment, LoggerConfig, LogLevel
 from nautilus_trader.live import (
     DataClientConfig,
     ExecutionClientConfig,
-    LiveExecutionEngineConfig,
     LiveNode,
-    SubmissionRecoveryPolicy,
 )
 from nautilus_trader.model import ClientOrderId, InstrumentId, OrderSide, StrategyId, TraderId
 from nautilus_trader.trading import Strategy, StrategyConfig
@@ -35,7 +33,7 @@ from adapters.bingx.config import DataSettings, ExecutionSettings
 from adapters.bingx.constants import VENUE
 from adapters.bingx.errors import BingxError, SafetyStop
 from adapters.bingx.execution import BingxExecutionClient
-from adapters.bingx.factories import data_factory, execution_factory
+from adapters.bingx.factories import data_factory, engine_config, execution_factory
 from adapters.bingx.rest import POSITIONS, BingxRest
 
 NOTIONAL_USD = Decimal(10)
@@ -184,13 +182,7 @@ def _node(settings: ExecutionSettings, symbol: str, clients: list[Any]) -> LiveN
         .with_delay_post_stop_secs(1)
         .with_timeout_connection(30)
         .with_timeout_disconnection_secs(5)
-        .with_exec_engine_config(
-            LiveExecutionEngineConfig(
-                reconciliation=True,
-                reconciliation_startup_delay_secs=0.5,
-                submission_recovery_policy=SubmissionRecoveryPolicy.RETAIN_UNRESOLVED,
-            )
-        )
+        .with_exec_engine_config(engine_config(startup_delay_s=0.5))
         .add_data_client(VENUE, data_factory(data), DataClientConfig())
         .add_exec_client(VENUE, execution_factory(settings, clients.append), ExecutionClientConfig())
         .build()

@@ -12,18 +12,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from nautilus_trader.live import (
-    ExecutionClientConfig,
-    LiveExecutionEngineConfig,
-    SubmissionRecoveryPolicy,
-)
+from nautilus_trader.live import ExecutionClientConfig
 from nautilus_trader.live.clients import DataClientFactory
 
 from adapters.bingx.account_guard import AccountFacts, secure_account
 from adapters.bingx.config import DataSettings
 from adapters.bingx.constants import VENUE
 from adapters.bingx.execution import BingxExecutionClient
-from adapters.bingx.factories import data_factory, execution_factory
+from adapters.bingx.factories import data_factory, engine_config, execution_factory
 from adapters.bingx.market_rows import contracts
 from adapters.bingx.order_journal import OrderJournal
 from adapters.bingx.rest import CONTRACTS, BingxRest
@@ -137,13 +133,8 @@ class VstVenue:
     def add_to(self, builder: Any) -> Any:
         """Add the execution client."""
         factory = execution_factory(self.settings, made=self._made)
-        engine = LiveExecutionEngineConfig(
-            # What is taken over comes back under its owner, order by order; the engine knows no owner.
-            reconciliation=self.settings.takeover is None,
-            reconciliation_startup_delay_secs=1.0,
-            # An order whose outcome is unknown is looked up by the adapter, a timer must not declare it dead.
-            submission_recovery_policy=SubmissionRecoveryPolicy.RETAIN_UNRESOLVED,
-        )
+        # What is taken over comes back under its owner, order by order; the engine knows no owner.
+        engine = engine_config(reconciliation=self.settings.takeover is None)
         return builder.with_exec_engine_config(engine).add_exec_client(
             VENUE, factory, ExecutionClientConfig()
         )

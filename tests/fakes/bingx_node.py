@@ -13,12 +13,11 @@ from nautilus_trader.live import (
     ExecutionClientConfig,
     LiveExecutionEngineConfig,
     LiveNode,
-    SubmissionRecoveryPolicy,
 )
 from nautilus_trader.model import TraderId
 
 from adapters.bingx.config import Credentials, DataSettings, Endpoints, ExecutionSettings, StreamSettings
-from adapters.bingx.factories import data_factory, execution_factory
+from adapters.bingx.factories import data_factory, engine_config, execution_factory
 from adapters.live.timebase import ScaledTime
 from tests.fakes.bingx.threaded import ThreadedBingx
 
@@ -73,6 +72,7 @@ def node(
     *,
     made: Callable[[Any], None] | None = None,
     name: str = "VST",
+    engine: LiveExecutionEngineConfig | None = None,
 ) -> LiveNode:
     """Return a node with the clients of these settings."""
     builder = (
@@ -80,13 +80,7 @@ def node(
         .with_logging(LoggerConfig(stdout_level=LogLevel.ERROR))
         .with_delay_post_stop_secs(1)
         .with_timeout_disconnection_secs(5)
-        .with_exec_engine_config(
-            LiveExecutionEngineConfig(
-                reconciliation=True,
-                reconciliation_startup_delay_secs=0.5,
-                submission_recovery_policy=SubmissionRecoveryPolicy.RETAIN_UNRESOLVED,
-            )
-        )
+        .with_exec_engine_config(engine or engine_config(startup_delay_s=0.5))
     )
     if data is not None:
         builder = builder.add_data_client("BINGX", data_factory(data, made=made), DataClientConfig())

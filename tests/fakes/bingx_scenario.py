@@ -14,12 +14,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from nautilus_trader.core import UUID4
 from nautilus_trader.model import (
     ClientOrderId,
+    ContingencyType,
     InstrumentId,
+    LimitOrder,
+    OrderListId,
     OrderSide,
     Price,
     Quantity,
+    StopMarketOrder,
     StrategyId,
     TimeInForce,
     TriggerType,
@@ -161,6 +166,22 @@ class Trader(Strategy):
     def stop(self, name: str, side: OrderSide, quantity: str, trigger: str, **more: Any) -> None:
         self.conditional("stop_market", name, side, quantity, trigger, **more)
 
+    def protected(self, name: str, stop_name: str, quantity: str, price: str, trigger: str) -> None:
+        """Submit a resting entry that buys, with its stop, as the desk's strategies do."""
+        entry_id, stop_id, list_id = ClientOrderId(name), ClientOrderId(stop_name), OrderListId(f"L-{name}")
+        now, size = self.clock.timestamp_ns(), Quantity.from_str(quantity)
+        entry = LimitOrder(
+            self.trader_id, self.strategy_id, BTC, entry_id, BUY, size, Price.from_str(price),
+            TimeInForce.GTC, True, False, False, UUID4(), now, contingency_type=ContingencyType.OTO,
+            order_list_id=list_id, linked_order_ids=[stop_id],
+        )  # fmt: skip
+        stop = StopMarketOrder(
+            self.trader_id, self.strategy_id, BTC, stop_id, SELL, size, Price.from_str(trigger),
+            TriggerType.LAST_PRICE, TimeInForce.GTC, True, False, UUID4(), now, order_list_id=list_id,
+            parent_order_id=entry_id,
+        )  # fmt: skip
+        self.submit_order_list([entry, stop])
+
     def cancel(self, name: str) -> None:
         self.cancel_order(ClientOrderId(name))
 
@@ -206,6 +227,7 @@ def play(
     patience_s: float = PATIENCE_S,
     limit_s: float = 100.0,
     made: list[Any] | None = None,
+    engine: Any = None,
 ) -> Outcome:
     """Run a script in a live node and return what came of it.
 
@@ -215,7 +237,7 @@ def play(
         If a step of the script did not come true, or the node ended before the script.
     """
     made = [] if made is None else made  # the clients, for a script that looks at them
-    live = node(data or data_settings(venue, "BTC-USDT"), execution, made=made.append)
+    live = node(data or data_settings(venue, "BTC-USDT"), execution, made=made.append, engine=engine)
     trader = Trader(StrategyConfig(strategy_id=StrategyId("SCRIPT-001"), external_order_instrument_ids=[BTC]))
     trader.prepare(script, patience_s)
     live.add_strategy(trader)

@@ -37,6 +37,7 @@ REST_FAULTS = (
 FRAME_FAULTS = ("duplicate", "drop", "bad_gzip", "bad_json", "truncate")
 REST_RATE, FRAME_RATE = 0.03, 0.01
 INCIDENT_EVERY_S = 90.0  # venue time, on average
+UNLOCK_AFTER_HOURS = 0.5  # trades at random lose: an operator ends each kill switch, or all would rest
 
 
 def settings(speed: float) -> Settings:
@@ -207,6 +208,7 @@ def soak(venue: ThreadedBingx, tmp: Path, minutes: int, seed: int) -> Soak:
         feed="bingx",
         execution="vst",
         max_cycles=minutes,
+        unlock_after_hours=UNLOCK_AFTER_HOURS,
         data_settings=DataSettings(
             endpoints=where, timebase=time, stream=stream, timeout_s=2.0, poll_s=60.0, instant_grace_s=20.0
         ),
@@ -242,10 +244,12 @@ def soak(venue: ThreadedBingx, tmp: Path, minutes: int, seed: int) -> Soak:
     finally:
         VENUES["vst"] = make_venue
     client = made[0].client
+    books = venue.do("books")
+    (tmp / "venue.json").write_text(json.dumps(books))  # to look into what an audit names
     rows = [json.loads(line) for line in journal.read_text().splitlines()]
     return Soak(
         folder=RunFolder(path),
-        books=venue.do("books"),
+        books=books,
         opening=opening,
         witness=witness,
         faults=chaos.counts + Counter(venue.do("counts")["faults"]),

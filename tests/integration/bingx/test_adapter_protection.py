@@ -5,43 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nautilus_trader.core import UUID4
-from nautilus_trader.model import (
-    ClientOrderId,
-    ContingencyType,
-    LimitOrder,
-    OrderListId,
-    Price,
-    Quantity,
-    StopMarketOrder,
-    TimeInForce,
-    TriggerType,
-)
+from nautilus_trader.model import ClientOrderId, Price
 
 from tests.fakes.bingx import threaded
 from tests.fakes.bingx.settings import Settings
 from tests.fakes.bingx.sources import Script as Bars
 from tests.fakes.bingx_node import execution_settings
-from tests.fakes.bingx_scenario import BTC, BUY, SELL, Outcome, Trader, play
+from tests.fakes.bingx_scenario import BUY, SELL, Outcome, Trader, play
 
 Steps = Iterator[Callable[[], Any]]
 OPEN = {"NEW", "PENDING", "PARTIALLY_FILLED"}
-
-
-def _protected(t: Trader, quantity: str, price: str, stop: str) -> None:
-    """Submit a resting entry with its stop, as the desk's strategies do."""
-    entry_id, stop_id, list_id = ClientOrderId("entry"), ClientOrderId("stop"), OrderListId("L-1")
-    now, size = t.clock.timestamp_ns(), Quantity.from_str(quantity)
-    entry = LimitOrder(
-        t.trader_id, t.strategy_id, BTC, entry_id, BUY, size, Price.from_str(price), TimeInForce.GTC, True,
-        False, False, UUID4(), now, contingency_type=ContingencyType.OTO, order_list_id=list_id,
-        linked_order_ids=[stop_id],
-    )  # fmt: skip
-    protection = StopMarketOrder(
-        t.trader_id, t.strategy_id, BTC, stop_id, SELL, size, Price.from_str(stop), TriggerType.LAST_PRICE,
-        TimeInForce.GTC, True, False, UUID4(), now, order_list_id=list_id, parent_order_id=entry_id,
-    )  # fmt: skip
-    t.submit_order_list([entry, protection])
 
 
 def _resting_stops(out: Outcome) -> list[tuple[str, str]]:
@@ -52,7 +25,7 @@ def test_the_venues_own_stop_of_a_filled_entry_becomes_the_engines_stop() -> Non
     with threaded.running(Settings(), Bars()) as venue:
 
         def script(t: Trader) -> Steps:
-            _protected(t, "0.2", "64000.0", "63000.0")
+            t.protected("entry", "stop", "0.2", "64000.0", "63000.0")
             yield t.is_("entry", "Accepted")
             venue.do("trade", symbol="BTC-USDT", price="64000", quantity="5")
             yield t.is_("stop", "Accepted")
@@ -68,7 +41,7 @@ def test_a_partial_fill_that_lasts_has_a_stop_and_in_the_end_there_is_one_of_the
     with threaded.running(Settings(), Bars()) as venue:
 
         def script(t: Trader) -> Steps:
-            _protected(t, "0.5", "64000.0", "63000.0")
+            t.protected("entry", "stop", "0.5", "64000.0", "63000.0")
             yield t.is_("entry", "Accepted")
             venue.do("trade", symbol="BTC-USDT", price="64000", quantity="0.2")
             yield t.is_("stop", "Accepted")
@@ -88,7 +61,7 @@ def test_an_entry_that_goes_on_filling_is_protected_for_what_it_has() -> None:
     with threaded.running(Settings(), Bars()) as venue:
 
         def script(t: Trader) -> Steps:
-            _protected(t, "0.5", "64000.0", "63000.0")
+            t.protected("entry", "stop", "0.5", "64000.0", "63000.0")
             yield t.is_("entry", "Accepted")
             venue.do("trade", symbol="BTC-USDT", price="64000", quantity="0.2")
             yield t.is_("stop", "Accepted")
@@ -114,7 +87,7 @@ def test_an_entry_that_ends_unfilled_takes_its_stop_with_it() -> None:
     with threaded.running(Settings(), Bars()) as venue:
 
         def script(t: Trader) -> Steps:
-            _protected(t, "0.2", "64000.0", "63000.0")
+            t.protected("entry", "stop", "0.2", "64000.0", "63000.0")
             yield t.is_("entry", "Accepted")
             t.cancel("entry")
             yield lambda: t.closed("entry")() and t.closed("stop")()
