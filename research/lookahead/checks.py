@@ -41,6 +41,7 @@ def check_document(
     trade_cuts: int = TRADE_CUTS,
     futures: int = FUTURES,
     stream_bars: int = STREAM_BARS,
+    min_trades: int = MIN_TRADES,
 ) -> LookaheadReport:
     """Check a document on one instrument.
 
@@ -48,6 +49,8 @@ def check_document(
     ----------
     trade_rows : Ints or None
         Bars at which its trades open and close; None: its entries and the bars after them.
+    min_trades : int
+        Fewer entries make the check inconclusive; 0 where the caller counts them over many instruments.
     """
     subject = DocumentSubject(document, compile_document(document).settle_bars)
     report = check_subject(
@@ -58,6 +61,7 @@ def check_document(
         random_cuts=random_cuts,
         trade_cuts=trade_cuts,
         futures=futures,
+        min_trades=min_trades,
     )
     report.add(_stream_leaks(document, frame.until(min(stream_bars, len(frame)) - 1), report))
     return report
@@ -84,6 +88,7 @@ def check_subject(
         return report
     whole = subject.said(frame)
     entries = _entries(whole)
+    report.entries = len(entries)
     if len(entries) < min_trades:
         report.inconclusive.append(f"{len(entries)} entries in the history, at least {min_trades} are needed")
     cuts = _cuts(frame, entries if trade_rows is None else trade_rows, seed, random_cuts, trade_cuts, report)

@@ -33,8 +33,8 @@ class Leak:
 class LookaheadReport:
     """The outcome of all checks of one subject; inconclusive counts as failed.
 
-    `values` counts the single values compared; `leaks` holds the first leak of each column and check;
-    `inconclusive` says what could not be checked.
+    `entries` counts the bars on which the subject wants to enter, `values` the single values compared;
+    `leaks` holds the first leak of each column and check; `inconclusive` says what could not be checked.
     """
 
     subject: str
@@ -42,6 +42,7 @@ class LookaheadReport:
     bars: int
     cuts: int = 0
     trade_cuts: int = 0
+    entries: int = 0
     values: int = 0
     leaks: list[Leak] = field(default_factory=list)
     inconclusive: list[str] = field(default_factory=list)
