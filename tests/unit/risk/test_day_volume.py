@@ -56,6 +56,21 @@ def test_a_late_bar_counts_by_the_time_at_which_it_closed() -> None:
     assert volumes.total_usd("A", 25 * HOUR_NS) == 1.0
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0.0, 1e9), min_size=30, max_size=120), st.sets(st.integers(2, 119), max_size=4))
+def test_a_day_with_late_bars_anywhere_has_the_sum_of_its_bars(volumes: list[float], late: set[int]) -> None:
+    """Hour k of `late` comes one place too late; the table is moved along several times."""
+    hours = list(range(1, len(volumes) + 1))
+    for k in sorted(k for k in late if k < len(hours)):
+        hours[k - 1], hours[k] = hours[k], hours[k - 1]
+    table = DayVolumes(25)
+    for n, hour in enumerate(hours, 1):
+        table.push((_bar("A", hour, volumes[hour - 1]),))
+        now = max(hours[:n]) * HOUR_NS
+        day = [volumes[h - 1] * 0.1 for h in hours[max(0, n - 25) : n] if h * HOUR_NS > now - DAY_NS]
+        assert table.total_usd("A", now) == pytest.approx(math.fsum(day), rel=1e-12)
+
+
 def test_what_nobody_asks_for_is_taken_over_all_the_same() -> None:
     volumes = DayVolumes(1441)
     for hour in range(1, 1000):
