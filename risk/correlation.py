@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Collection
 from operator import truediv
 from typing import Any
 
@@ -35,25 +36,29 @@ def pair_of(a: str, b: str) -> Pair:
 
 def pearson(x: _Floats, y: _Floats) -> float | None:
     """Return Pearson's correlation of two samples of equal length, None if one does not vary."""
-    return _pearson(x, y, _moments(x), _moments(y))
+    return _pearson(_sample(x), _sample(y))
 
 
-def _moments(x: _Floats) -> tuple[float, float]:
-    """Return the sum of a sample, and of its squared distances from the mean."""
+_Sample = tuple[_Floats, float, float]  # values, their sum, the sum of their squared distances from the mean
+
+
+def _sample(x: _Floats) -> _Sample:
     count = len(x)
     ones = np.ones(count) if count != len(_ONES) else _ONES
     total = float(x.dot(ones))
     # Means of log returns are far below their spread, so this form loses no digits that matter.
-    return total, float(x.dot(x)) - total * total / count
+    return x, total, float(x.dot(x)) - total * total / count
 
 
-def _pearson(x: _Floats, y: _Floats, of_x: tuple[float, float], of_y: tuple[float, float]) -> float | None:
-    sum_x, variance_x = of_x
-    sum_y, variance_y = of_y
+def _pearson(one: _Sample, other: _Sample) -> float | None:
+    x, sum_x, variance_x = one
+    y, sum_y, variance_y = other
     if not (variance_x > _NO_VARIANCE and variance_y > _NO_VARIANCE):
         return None
     value = (float(x.dot(y)) - sum_x * sum_y / len(x)) / math.sqrt(variance_x * variance_y)
-    return max(-1.0, min(1.0, value)) if math.isfinite(value) else None
+    if -1.0 <= value <= 1.0:
+        return value
+    return math.copysign(1.0, value) if math.isfinite(value) else None
 
 
 class _Returns:
@@ -64,7 +69,7 @@ class _Returns:
     """
 
     __slots__ = (
-        "_closes", "_columns", "_end", "_hole", "_moments", "_names", "_returns", "_row", "_stamps", "_step",
+        "_closes", "_columns", "_end", "_full", "_hole", "_names", "_returns", "_row", "_stamps", "_step",
         "_window", "last_ts",
     )  # fmt: skip
 
@@ -78,21 +83,22 @@ class _Returns:
         self._returns: _Table = np.empty((0, 4 * window), dtype=np.float64)
         self._end = 0  # columns kept
         self._columns = 0  # columns so far
-        self._moments: dict[int, tuple[float, float]] = {}
+        self._full: dict[str, _Sample] = {}  # the newest windows without a hole that were asked for
         self.last_ts = 0
 
     def catch_up(self, tape: deque[tuple[Bar, ...]]) -> None:
         """Take over the bars that came since the last call."""
         last = self.last_ts
+        if tape[-1][0][2] <= last:
+            return
         fresh: list[tuple[Bar, ...]] = []
         for bars in reversed(tape):
             if bars[0][2] <= last:
                 break
             fresh.append(bars)
-        if fresh:
-            self._moments.clear()
-            for bars in reversed(fresh):
-                self._take(bars)
+        self._full.clear()
+        for bars in reversed(fresh):
+            self._take(bars)
 
     def _take(self, bars: tuple[Bar, ...]) -> None:
         closes = [bar[6] for bar in bars]
@@ -139,30 +145,29 @@ class _Returns:
 
     def pearson(self, a: str, b: str, now: int, minimum: int) -> float | None:
         """Return Pearson of the window that ends at `now`; None below `minimum` common returns."""
-        one, other = self._row.get(a), self._row.get(b)
-        if one is None or other is None:
+        if self.last_ts > now - self._step:
+            one, other = self._newest(a), self._newest(b)
+            if one is not None and other is not None:
+                return _pearson(one, other)
+        first, second = self._row.get(a), self._row.get(b)
+        if first is None or second is None:
             return None
         end = self._end
-        if self.last_ts > now - self._step and self._full(one) and self._full(other):
-            begin = end - self._window
-            x, y = self._returns[one, begin:end], self._returns[other, begin:end]
-            return _pearson(x, y, self._moments_of(one, x), self._moments_of(other, y))
         begin = max(0, end - self._window)
         oldest = now - self._window * self._step
         begin += int(np.searchsorted(self._stamps[begin:end], oldest, side="right"))
-        x, y = self._returns[one, begin:end], self._returns[other, begin:end]
+        x, y = self._returns[first, begin:end], self._returns[second, begin:end]
         common = np.isfinite(x) & np.isfinite(y)
         return pearson(x[common], y[common]) if int(common.sum()) >= minimum else None
 
-    def _full(self, row: int) -> bool:
-        """Say whether the newest window of a row has no hole."""
-        return self._columns - self._hole[row] >= self._window
-
-    def _moments_of(self, row: int, x: _Floats) -> tuple[float, float]:
-        """Return `_moments` of a full window; worked out once a bar, however many pairs ask."""
-        found = self._moments.get(row)
+    def _newest(self, name: str) -> _Sample | None:
+        """Return the newest window, None if it has a hole; summed once a bar, however many pairs ask."""
+        found = self._full.get(name)
         if found is None:
-            found = self._moments[row] = _moments(x)
+            row = self._row.get(name)
+            if row is None or self._columns - self._hole[row] < self._window:
+                return None
+            found = self._full[name] = _sample(self._returns[row, self._end - self._window : self._end])
         return found
 
 
@@ -173,6 +178,7 @@ class CorrelationBook:
         self._settings = settings
         self._window = settings.correlation_window_bars
         self._minimum = self._window // 2
+        self._every_ns = settings.correlation_refresh_s * _SECOND_NS
         self._tapes: dict[int, deque[tuple[Bar, ...]]] = {
             m: deque(maxlen=self._window + 1) for m in TIMEFRAMES
         }
@@ -180,6 +186,7 @@ class CorrelationBook:
         self._stored: dict[Pair, tuple[int, float]] = {}
         self._asked: dict[Pair, int] = {}
         self._now = 0
+        self.revision = 0  # while it stands, nothing was measured or stored
 
     def on_instant(self, instant: Instant) -> None:
         """Keep the bars of an instant (hot path)."""
@@ -221,26 +228,32 @@ class CorrelationBook:
         if stored is not None:
             threshold = self._settings.max_abs_correlation
             same_side = (abs(stored[1]) >= threshold) == (abs(value) >= threshold)
-            if same_side and ts - stored[0] < self._settings.correlation_refresh_s * _SECOND_NS:
+            if same_side and ts - stored[0] < self._every_ns:
                 return stored[1]
+        self.revision += 1
         self._stored[pair] = (ts, value)
         return value
 
     def refresh(self, a: str, b: str, ts: int) -> float | None:
         """Measure a pair if that is due, and return its stored correlation (None: unknown)."""
-        pair = pair_of(a, b)
-        asked = self._asked.get(pair)
-        if asked is None or ts - asked >= self._settings.correlation_refresh_s * _SECOND_NS:
-            self._asked[pair] = ts
-            measured = self.measure(a, b)
-            if measured is not None:
-                self.update(a, b, measured, ts)
+        self.refresh_all((pair_of(a, b),), ts)
         return self.value(a, b)
 
-    def due_ns(self, a: str, b: str) -> int:
-        """Return the desk time from which `refresh` measures the pair again."""
-        asked = self._asked.get(pair_of(a, b))
-        return 0 if asked is None else asked + self._settings.correlation_refresh_s * _SECOND_NS
+    def refresh_all(self, pairs: Collection[Pair], ts: int) -> int | None:
+        """Measure those of the pairs that are due; return when the next will be (None: there are none).
+
+        The names of each pair are in order.
+        """
+        asked, every = self._asked, self._every_ns
+        for pair in pairs:
+            last = asked.get(pair)
+            if last is None or ts - last >= every:
+                asked[pair] = ts
+                self.revision += 1
+                measured = self.measure(*pair)
+                if measured is not None:
+                    self.update(*pair, measured, ts)
+        return min([asked[pair] for pair in pairs]) + every if pairs else None
 
     def measure(self, a: str, b: str) -> float | None:
         """Return Pearson of the pair on the finest timeframe with enough common returns, None if none has."""

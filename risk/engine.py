@@ -88,9 +88,11 @@ class RiskDesk:
         self.max_drawdown_pct = 0.0
         self.peak_equity = self.risk_equity
         self._concentration = Concentration(False, 0.0, None, 1.0, settings.max_portfolio_r_pct)
+        self._held: list[tuple[str, str, int]] = []  # what `_active` and `_pairs` were made of
         self._active: list[Exposure] = []
         self._pairs: list[tuple[str, str]] = []
         self._refresh_ns: int | None = None
+        self._revision = -1  # of the correlations that the concentration was judged on
         self._changes: deque[SafeMode] = deque()
 
     def on_instant(self, instant: Instant) -> None:
@@ -109,7 +111,7 @@ class RiskDesk:
                 position.mark = mark
             unrealised += position.unrealised_usd
         self._sample(ts, self._risk_equity(books.balance + unrealised))
-        if self._refresh_ns is not None and ts >= self._refresh_ns:
+        if self._is_due(ts):
             self._refresh(ts)
 
     def rest(self) -> None:
@@ -310,8 +312,8 @@ class RiskDesk:
             SafeMode(ts, active, largest, _pair(pair), cap)
             for ts, active, largest, pair, cap in state["changes"]
         )
-        self._look()
-        self._refresh_ns = state["refresh_ns"]
+        self._look(self.books.active())
+        self._refresh_ns, self._revision = state["refresh_ns"], -1
 
     def _risk_equity(self, equity: float) -> float:
         if self.virtual_equity is None:
@@ -329,23 +331,28 @@ class RiskDesk:
             self.max_drawdown_pct = min(self.max_drawdown_pct, fall)
 
     def _recompute(self, ts: int) -> None:
-        """Look at what is held or reserved now, and judge it."""
-        self._look()
+        """Judge what is held or reserved now, unless nothing that counts has changed."""
+        held = self.books.active()
+        if held != self._held:
+            self._look(held)
+        elif self.correlation.revision == self._revision and not self._is_due(ts):
+            return
         self._refresh(ts)
 
-    def _look(self) -> None:
-        self._active = [Exposure(instrument, side) for _, instrument, side in self.books.active()]
+    def _look(self, held: list[tuple[str, str, int]]) -> None:
+        self._held = held
+        self._active = [Exposure(instrument, side) for _, instrument, side in held]
         names = sorted({e.instrument for e in self._active})
         self._pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
 
+    def _is_due(self, ts: int) -> bool:
+        return self._refresh_ns is not None and ts >= self._refresh_ns
+
     def _refresh(self, ts: int) -> None:
         """Refresh the correlations of what is held where due, and note a change of safe mode."""
-        correlation = self.correlation
-        for a, b in self._pairs:
-            correlation.refresh(a, b, ts)
-        self._refresh_ns = min([correlation.due_ns(a, b) for a, b in self._pairs], default=None)
+        self._refresh_ns = self.correlation.refresh_all(self._pairs, ts)
         before, now = self._concentration, self.portfolio.concentration(self._active)
-        self._concentration = now
+        self._concentration, self._revision = now, self.correlation.revision
         if now.active != before.active or now.cap_pct != before.cap_pct:
             self._changes.append(SafeMode(ts, now.active, now.largest, now.pair, now.cap_pct))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from risk.books import Books
-from risk.correlation import CorrelationBook
+from risk.correlation import pair_of
 from risk.drawdown import DrawdownGuard
 from risk.market import MarketView
 from risk.portfolio import Concentration, Exposure, PortfolioController
@@ -74,10 +74,9 @@ class Situation:
     @cached_property
     def concentration(self) -> Concentration:
         """Safe mode of the book with the candidate in it, on correlations that are refreshed where due."""
-        correlations: CorrelationBook = self.portfolio.correlations
-        for name in dict.fromkeys(e.instrument for e in self.held):
-            if name != self.signal.instrument:
-                correlations.refresh(self.signal.instrument, name, self.ts)
+        name = self.signal.instrument
+        others = dict.fromkeys(e.instrument for e in self.held if e.instrument != name)
+        self.portfolio.correlations.refresh_all([pair_of(name, other) for other in others], self.ts)
         return self.portfolio.concentration([*self.held, self.candidate])
 
     @cached_property

@@ -138,7 +138,7 @@ def test_value_is_measured_again_only_after_the_refresh_time() -> None:
     first = book.refresh(A, B, ts)
     feed(book, {A: walk(5, 100), B: walk(6, 100)}, start=ts)
     assert book.refresh(A, B, ts + 1799 * SECOND) == first
-    assert book.due_ns(A, B) == ts + 1800 * SECOND
+    assert book.refresh_all([(A, B)], ts + 1799 * SECOND) == ts + 1800 * SECOND
     assert book.refresh(A, B, ts + 1800 * SECOND) != first
 
 
