@@ -33,11 +33,11 @@ class JournalBatch:
         self.settled = True
         self.muted = False
 
-    def keep(self, kept: Kept) -> None:
-        """Take a message."""
+    def keep(self, message: object, *beside: Any) -> None:
+        """Take a message, with what else a `Kept` says of it."""
         self.settled = False
         if self._journal is not None:
-            self._kept.append(kept)
+            self._kept.append(Kept(message, *beside))
 
     def mute(self, muted: bool) -> None:
         """Keep nothing while a resumed run warms up."""

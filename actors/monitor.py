@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from actors.agent import DeskAgent
 from actors.keeping import JournalBatch
-from actors.sinks import JournalSink, Kept, Recorder, TelemetrySink
+from actors.sinks import JournalSink, Recorder, TelemetrySink
 from actors.toolbox import ToolFailure
 from risk.engine import RiskDesk
 from risk.vocabulary import (
@@ -123,7 +123,7 @@ class MonitorActor(DeskAgent):
 
     def _keep(self, message: object) -> None:
         if not self.batch.muted:
-            self.batch.keep(Kept(message, self._recorder.add(message)))
+            self.batch.keep(message, self._recorder.add(message))
 
     @guarded
     def on_message(self, message: Signal | OrderEvent | Protection | Trade | FundingPaid | SafeMode) -> None:
@@ -142,7 +142,7 @@ class MonitorActor(DeskAgent):
         """Record a tool call; quiet ones are only in the toolbox's counts."""
         self.counters[f"ToolCall.{call.state}"] += 1
         if not self.batch.muted:
-            self.batch.keep(Kept(call))
+            self.batch.keep(call)
 
     @guarded
     def on_fill(self, fill: Fill) -> None:
@@ -154,19 +154,19 @@ class MonitorActor(DeskAgent):
     @guarded
     def on_decision(self, decision: Decision) -> None:
         """Record an answer with regime, desk state and the book with the candidate in it."""
-        outcome = f"Refused.{decision.reason}" if isinstance(decision, Refused) else "Approved"
+        outcome = "Refused." + decision.reason if isinstance(decision, Refused) else "Approved"
         self.counters[outcome] += 1
         label = self._regimes.get(decision.signal.instrument, RegimeLabel.UNKNOWN)
         snapshot = self._desk.snapshot() if isinstance(decision, Approved) else None
         mode = self._state.mode
         seq = self._recorder.add_decision(decision, regime=label, desk_mode=mode, snapshot=snapshot)
-        self.batch.keep(Kept(decision, seq, label, mode, snapshot))
+        self.batch.keep(decision, seq, label, mode, snapshot)
 
     @guarded
     def on_entry_done(self, entry: EntryDone) -> None:
         """Record the end of an entry with the book after it."""
         snapshot = self._desk.snapshot()
-        self.batch.keep(Kept(entry, self._recorder.add_entry(entry, snapshot), snapshot=snapshot))
+        self.batch.keep(entry, self._recorder.add_entry(entry, snapshot), None, None, snapshot)
 
     @guarded
     def on_regime(self, regime: Regime) -> None:

@@ -228,7 +228,8 @@ class RegimePanel:
             self._table, rows, numbers, np.array(now, np.float64), np.array(returns, np.float64), said
         )
         for classifier, code in zip(classifiers, said.tolist(), strict=True):
-            classifier.judge(code)
+            if code:
+                classifier.judge(code)
         return list(zip(known, classifiers, strict=True))
 
 

@@ -159,8 +159,9 @@ class RiskManagerActor(DeskAgent):
         self._alarmed = found
 
     def _tell_safe_mode(self) -> None:
-        while (change := self.risk_desk.take_safe_mode_change()) is not None:
-            self.publish_message(bus.SAFE_MODE, change)
+        changes = self.risk_desk.safe_mode_changes
+        while changes:
+            self.publish_message(bus.SAFE_MODE, changes.popleft())
 
     def saved_state(self) -> dict[str, Any]:
         """Return what must survive a restart; mandates come back from the selection."""

@@ -171,7 +171,7 @@ class RouterActor(DeskAgent):
         for bars in fine.bars.values():
             self.bars += len(bars)
             for bar in bars:
-                self._push[bar.instrument](bar)
+                self._push[bar[0]](bar)
         if fine.backfilled:
             self.bars += len(fine.backfilled)
             for bar in fine.backfilled:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from operator import truediv
 from typing import Any
 
@@ -107,15 +108,17 @@ class ScoreBook:
 
     def _closes(self, instrument: str, minutes: int) -> list[float]:
         """Return the last closes of an instrument, newest last, at most what a score needs."""
-        found: list[float] = []
-        slot = 0
-        for group in reversed(self._tapes.get(minutes, ())):
-            if slot < len(group) and group[slot][0] == instrument:  # where it was before: nearly always
-                found.append(group[slot][6])
-            else:
-                bar, slot = bar_of(group, instrument, slot)
-                if bar is not None:
-                    found.append(bar.close)
+        tape = self._tapes.get(minutes, ())
+        newest = list(islice(reversed(tape), VOLATILITY_BARS + 1))
+        _, slot = bar_of(newest[0], instrument, 0) if newest else (None, 0)
+        found = [group[slot][6] for group in newest if slot < len(group) and group[slot][0] == instrument]
+        if len(found) == len(newest):  # in the same place in all of them: nearly always
+            return found[::-1]
+        found = []
+        for group in reversed(tape):
+            bar, slot = bar_of(group, instrument, slot)
+            if bar is not None:
+                found.append(bar.close)
             if len(found) > VOLATILITY_BARS:
                 break
         return found[::-1]
@@ -164,24 +167,35 @@ class ScoreBook:
         self._rested = {(s, i): until for s, i, until in state["rested"]}
 
 
-def mandate_row(
-    enable_map: EnableMap,
-    regime: RegimeLabel,
-    strategy: str,
-    *,
-    score: float | None,
-    rested_until_ns: int,
-    cooldown_until_ns: int,
-) -> MandateRow:
-    """Return what a strategy may do in a regime; time blocks are carried, not judged."""
-    times = {"rested_until_ns": rested_until_ns, "cooldown_until_ns": cooldown_until_ns}
-    if enable_map.is_disabled(strategy):
-        reason, detail = RefusalReason.STRATEGY_DISABLED, "listed under disabled in the enable map"
-        return MandateRow(strategy, False, (), reason, detail, score, **times)
-    if regime is RegimeLabel.UNKNOWN:
-        return MandateRow(strategy, False, (), RefusalReason.NOT_WARM, "regime unknown", score, **times)
-    sides = enable_map.allowed(regime, strategy)
-    if not sides:
-        detail = f"the enable map does not allow {strategy} in {regime}"
-        return MandateRow(strategy, False, (), RefusalReason.REGIME_OFF, detail, score, **times)
-    return MandateRow(strategy, True, sides, None, "", score, **times)
+class MandateRules:
+    """What strategies may do in each regime; asked often, so each pair is read from the enable map once."""
+
+    def __init__(self, enable_map: EnableMap) -> None:
+        self._enable_map = enable_map
+        self._known: dict[tuple[RegimeLabel, str], MandateRow] = {}
+
+    def row(
+        self,
+        regime: RegimeLabel,
+        strategy: str,
+        score: float | None,
+        rested_until_ns: int,
+        cooldown_until_ns: int,
+    ) -> MandateRow:
+        """Return what a strategy may do in a regime; score and time blocks are carried, not judged."""
+        known = self._known.get((regime, strategy))
+        if known is None:
+            known = self._known[regime, strategy] = self._judge(regime, strategy)
+        return MandateRow(*known[:5], score, rested_until_ns, cooldown_until_ns)
+
+    def _judge(self, regime: RegimeLabel, strategy: str) -> MandateRow:
+        if self._enable_map.is_disabled(strategy):
+            detail = "listed under disabled in the enable map"
+            return MandateRow(strategy, False, (), RefusalReason.STRATEGY_DISABLED, detail)
+        if regime is RegimeLabel.UNKNOWN:
+            return MandateRow(strategy, False, (), RefusalReason.NOT_WARM, "regime unknown")
+        sides = self._enable_map.allowed(regime, strategy)
+        if not sides:
+            detail = f"the enable map does not allow {strategy} in {regime}"
+            return MandateRow(strategy, False, (), RefusalReason.REGIME_OFF, detail)
+        return MandateRow(strategy, True, sides)

@@ -85,27 +85,26 @@ class ToolRegistry:
     """The one table of tools of a desk."""
 
     def __init__(self) -> None:
-        self._specs: dict[str, ToolSpec] = {}
+        self._tools: dict[str, tuple[ToolSpec, ToolStats]] = {}
         self.stats: dict[str, ToolStats] = {}
 
     def register(self, spec: ToolSpec) -> None:
         """Add a tool; a capability that exists raises ValueError."""
-        if spec.capability in self._specs:
+        if spec.capability in self._tools:
             raise ValueError(f"capability {spec.capability!r} is registered already")
-        self._specs[spec.capability] = spec
-        self.stats[spec.capability] = ToolStats()
+        stats = self.stats[spec.capability] = ToolStats()
+        self._tools[spec.capability] = spec, stats
 
     def spec(self, capability: str) -> ToolSpec:
         """Return a tool's spec; an unknown capability raises KeyError with the known ones."""
-        try:
-            return self._specs[capability]
-        except KeyError:
-            known = ", ".join(sorted(self._specs))
-            raise KeyError(f"unknown capability {capability!r}; known: {known}") from None
+        if capability not in self._tools:
+            known = ", ".join(sorted(self._tools))
+            raise KeyError(f"unknown capability {capability!r}; known: {known}")
+        return self._tools[capability][0]
 
     def specs(self) -> tuple[ToolSpec, ...]:
         """Return all specs in order of registration."""
-        return tuple(self._specs.values())
+        return tuple(spec for spec, _ in self._tools.values())
 
     def disable(self, capability: str) -> None:
         """Switch a tool off: every call fails with `ToolFailure`."""
@@ -122,8 +121,9 @@ class ToolRegistry:
         ToolFailure
             If the tool raised or is disabled; its `args[1]` is the record of the call.
         """
-        spec = self._specs.get(capability) or self.spec(capability)
-        stats = self.stats[capability]
+        if capability not in self._tools:
+            self.spec(capability)  # raises
+        spec, stats = self._tools[capability]
         if stats.state is ToolState.DISABLED:
             record = self._record(spec, context, 0, ToolState.DISABLED, "disabled")
             raise ToolFailure(f"{capability}: disabled", record)

@@ -9,9 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 
-from actors.enable_map import EnableMap
 from actors.regimes import RegimeClassifier, RegimePanel
-from actors.selection_rules import CooldownBook, Key, ScoreBook, mandate_row
+from actors.selection_rules import CooldownBook, Key, MandateRules, ScoreBook
 from actors.toolbox import ToolContext, ToolRegistry, ToolSpec
 from risk import ticket
 from risk.drawdown import guard_drawdown
@@ -41,7 +40,7 @@ class DeskTools:
 
     risk_desk: RiskDesk
     regimes: RegimePanel
-    enable_map: EnableMap
+    mandates: MandateRules
     cooldowns: CooldownBook
     scores: ScoreBook
 
@@ -66,17 +65,8 @@ def load_enable_map(
     state: DeskTools, _: ToolContext, regime: RegimeLabel, scored: list[Scored]
 ) -> tuple[MandateRow, ...]:
     """Return what each strategy may do in a regime."""
-    return tuple(
-        mandate_row(
-            state.enable_map,
-            regime,
-            name,
-            score=score,
-            rested_until_ns=rested,
-            cooldown_until_ns=cooling,
-        )
-        for name, score, rested, cooling in scored
-    )
+    row = state.mandates.row
+    return tuple([row(regime, *one) for one in scored])
 
 
 def score_strategy(state: DeskTools, _: ToolContext, key: Key, spec: StrategySpec) -> float | None:

@@ -146,7 +146,7 @@ class _Returns:
     def pearson(self, a: str, b: str, now: int, minimum: int) -> float | None:
         """Return Pearson of the window that ends at `now`; None below `minimum` common returns."""
         if self.last_ts > now - self._step:
-            one, other = self._newest(a), self._newest(b)
+            one, other = self._full.get(a) or self._newest(a), self._full.get(b) or self._newest(b)
             if one is not None and other is not None:
                 return _pearson(one, other)
         first, second = self._row.get(a), self._row.get(b)
@@ -161,13 +161,11 @@ class _Returns:
         return pearson(x[common], y[common]) if int(common.sum()) >= minimum else None
 
     def _newest(self, name: str) -> _Sample | None:
-        """Return the newest window, None if it has a hole; summed once a bar, however many pairs ask."""
-        found = self._full.get(name)
-        if found is None:
-            row = self._row.get(name)
-            if row is None or self._columns - self._hole[row] < self._window:
-                return None
-            found = self._full[name] = _sample(self._returns[row, self._end - self._window : self._end])
+        """Take the newest window and its sums, once a bar however many pairs ask; None if it has a hole."""
+        row = self._row.get(name)
+        if row is None or self._columns - self._hole[row] < self._window:
+            return None
+        found = self._full[name] = _sample(self._returns[row, self._end - self._window : self._end])
         return found
 
 
@@ -209,7 +207,7 @@ class CorrelationBook:
 
     def value(self, a: str, b: str) -> float | None:
         """Return the stored correlation, None while it is unknown."""
-        stored = self._stored.get(pair_of(a, b))
+        stored = self._stored.get((a, b) if a <= b else (b, a))  # asked for every pair that is held
         return None if stored is None else stored[1]
 
     def update(self, a: str, b: str, value: float, ts: int) -> float:

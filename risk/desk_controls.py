@@ -23,6 +23,8 @@ class ToolError(Control):
 
     def finding(self, context: DecisionContext) -> str | None:
         """Look for a `tool_error` flag."""
+        if not context.flags:
+            return None
         for flag in sorted(context.flags):
             name, _, detail = flag.partition(":")
             if name == "tool_error":
@@ -43,7 +45,7 @@ class InvalidInput(Control):
         if signal.side not in (1, -1):
             return f"side was {signal.side}, expected 1 or -1"
         spread = market.spread_bps(signal.instrument, context.ts)
-        price = market.price(signal.instrument)
+        price, volume = market.price(signal.instrument), market.bar_volume(signal.instrument)
         if price is None:
             return f"no price of {signal.instrument} yet"
         # A sum is finite only if all its terms are: one look instead of fifteen where all is well.
@@ -51,7 +53,7 @@ class InvalidInput(Control):
         total = (
             signal.reference_price + exits.stop_distance + signal.confidence + signal.atr + price
             + (exits.target_price or 0.0) + (exits.trail_atr or 0.0) + sum(exits.targets_r)
-            + market.bar_volume(signal.instrument) + (spread or 0.0)
+            + volume + (spread or 0.0)
             + (market.funding_rate(signal.instrument) or 0.0) + (context.daily_volatility or 0.0)
             + context.equity + guard.daily_pnl_pct + guard.drawdown_72h_pct
         )  # fmt: skip
@@ -59,6 +61,8 @@ class InvalidInput(Control):
             found = self._not_finite(context, spread, price)
             if found is not None:
                 return found
+        if signal.reference_price > 0.0 < price and signal.atr >= 0.0 <= volume and (spread or 0.0) >= 0.0:
+            return None
         return self._sign(context, spread, price)
 
     @staticmethod
@@ -106,6 +110,8 @@ class Reconciling(Control):
 
     def finding(self, context: DecisionContext) -> str | None:
         """Look for the `reconciling` flag, of the desk or of the signal's instrument."""
+        if not context.flags:
+            return None
         here = ("reconciling", f"reconciling@{context.signal.instrument}")
         for flag in sorted(context.flags):
             name, _, detail = flag.partition(":")
@@ -180,7 +186,7 @@ class StrategyDisabled(Control):
     def finding(self, context: DecisionContext) -> str | None:
         """Look for the flag, then for the strategy in the mandate."""
         strategy, row = context.signal.strategy, context.row
-        if f"disabled:{strategy}" in context.flags:
+        if context.flags and f"disabled:{strategy}" in context.flags:
             return f"{strategy} is disabled"
         if row is not None:
             return (row.detail or f"{strategy} is disabled") if row.reason is self.reason else None

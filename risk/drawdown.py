@@ -28,10 +28,23 @@ class DrawdownGuard:
         What today's PnL is measured from.
     day_start_estimated : bool
         True when no sample existed before the day began, so that its start is the first equity seen.
+    daily_pnl_pct : float
+        PnL since the day began, percent of the equity it began with (-100 if that was not positive).
+    drawdown_72h_pct : float
+        Distance from the 72 h peak, percent, never positive (-100 if the peak was not positive).
 
     """
 
-    __slots__ = ("_day", "_new_day", "_window", "day_start_equity", "day_start_estimated", "equity")
+    __slots__ = (
+        "_day",
+        "_new_day",
+        "_window",
+        "daily_pnl_pct",
+        "day_start_equity",
+        "day_start_estimated",
+        "drawdown_72h_pct",
+        "equity",
+    )
 
     def __init__(self) -> None:
         self._day = -1
@@ -40,6 +53,8 @@ class DrawdownGuard:
         self.equity = 0.0
         self.day_start_equity = 0.0
         self.day_start_estimated = False
+        self.daily_pnl_pct = 0.0
+        self.drawdown_72h_pct = 0.0
 
     def sample(self, ts: int, equity: float) -> bool:
         """Take the equity at `ts`; return True if a new day began with it.
@@ -67,27 +82,19 @@ class DrawdownGuard:
         oldest = ts - WINDOW_NS
         while window[0][0] <= oldest:
             window.popleft()
+        self._measure()
         return began
 
-    @property
-    def daily_pnl_pct(self) -> float:
-        """PnL since the day began, percent of the equity it began with (-100 if that was not positive)."""
-        if self.day_start_equity <= 0.0:
-            return 0.0 if self._day < 0 else -100.0
-        return 100.0 * (self.equity / self.day_start_equity - 1.0)
+    def _measure(self) -> None:
+        """Work out both figures: they are read a dozen times between two samples."""
+        start, peak = self.day_start_equity, self._window[0][1]
+        self.daily_pnl_pct = 100.0 * (self.equity / start - 1.0) if start > 0.0 else -100.0
+        self.drawdown_72h_pct = 100.0 * (self.equity / peak - 1.0) if peak > 0.0 else -100.0
 
     @property
     def peak_72h(self) -> float:
         """Largest sample of the last 72 h (0 before the first one)."""
         return self._window[0][1] if self._window else 0.0
-
-    @property
-    def drawdown_72h_pct(self) -> float:
-        """Distance from the 72 h peak, percent, never positive (-100 if the peak was not positive)."""
-        if not self._window:
-            return 0.0
-        peak = self._window[0][1]
-        return 100.0 * (self.equity / peak - 1.0) if peak > 0.0 else -100.0
 
     @property
     def day(self) -> int:
@@ -123,6 +130,9 @@ class DrawdownGuard:
         self.day_start_equity = float(state["day_start_equity"])
         self.day_start_estimated = bool(state["day_start_estimated"])
         self._window = deque((int(ts), float(equity)) for ts, equity in state["window"])
+        self.daily_pnl_pct = self.drawdown_72h_pct = 0.0
+        if self._window:
+            self._measure()
 
 
 def daily_loss_reached(daily_pnl_pct: float, settings: RiskSettings) -> bool:

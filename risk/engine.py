@@ -93,7 +93,7 @@ class RiskDesk:
         self._pairs: list[tuple[str, str]] = []
         self._refresh_ns: int | None = None
         self._revision = -1  # of the correlations that the concentration was judged on
-        self._changes: deque[SafeMode] = deque()
+        self.safe_mode_changes: deque[SafeMode] = deque()  # entered, changed, left; whoever tells takes them
 
     def on_instant(self, instant: Instant) -> None:
         """Take over a whole instant: prices, marks, correlation bars, and a sample of equity (hot path)."""
@@ -275,10 +275,6 @@ class RiskDesk:
             wanted[minutes] = max(wanted.get(minutes, 0), DAY_NS // (minutes * MINUTE_NS))
         return wanted
 
-    def take_safe_mode_change(self) -> SafeMode | None:
-        """Return the oldest change of safe mode (entered, changed, left) that was not taken yet."""
-        return self._changes.popleft() if self._changes else None
-
     def state(self) -> dict[str, Any]:
         """Return what must survive a restart as JSON-able values.
 
@@ -295,7 +291,7 @@ class RiskDesk:
             "concentration": list(found),
             "refresh_ns": self._refresh_ns,
             "changes": [
-                [c.ts_event, c.active, c.largest, c.pair, c.effective_cap_pct] for c in self._changes
+                [c.ts_event, c.active, c.largest, c.pair, c.effective_cap_pct] for c in self.safe_mode_changes
             ],
         }
 
@@ -308,7 +304,7 @@ class RiskDesk:
         self.peak_equity = float(state["peak_equity"])
         active, largest, pair, multiplier, cap = state["concentration"]
         self._concentration = Concentration(active, largest, _pair(pair), multiplier, cap)
-        self._changes = deque(
+        self.safe_mode_changes = deque(
             SafeMode(ts, active, largest, _pair(pair), cap)
             for ts, active, largest, pair, cap in state["changes"]
         )
@@ -354,7 +350,7 @@ class RiskDesk:
         before, now = self._concentration, self.portfolio.concentration(self._active)
         self._concentration, self._revision = now, self.correlation.revision
         if now.active != before.active or now.cap_pct != before.cap_pct:
-            self._changes.append(SafeMode(ts, now.active, now.largest, now.pair, now.cap_pct))
+            self.safe_mode_changes.append(SafeMode(ts, now.active, now.largest, now.pair, now.cap_pct))
 
 
 def _pair(names: Sequence[str] | None) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ nothing of regimes, risk or money.  Input is finite: a feed refuses NaN before i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
 from risk.vocabulary import Bar, EntryStyle, ExitSpec, Funding, Signal
@@ -136,12 +136,15 @@ class Panel:
     def __init__(self, rules: dict[str, Rule]) -> None:
         self.rules = rules
 
-    def read(self, bars: tuple[Bar, ...]) -> Iterable[tuple[Bar, Setup | None]]:
-        """Yield each bar of a traded instrument with the entry it makes, if any, in the order of the bars."""
+    def read(self, bars: tuple[Bar, ...], held: Container[str]) -> Iterable[tuple[Bar, Setup | None]]:
+        """Yield the bars that make an entry, with it, and those of `held` instruments, as they come."""
+        rules = self.rules
         for bar in bars:
-            rule = self.rules.get(bar.instrument)
+            rule = rules.get(bar[0])
             if rule is not None:
-                yield bar, rule.update(bar)
+                setup = rule.update(bar)
+                if setup is not None or bar[0] in held:
+                    yield bar, setup
 
 
 def signal_of(rule: Rule | type[Rule], bar: Bar, setup: Setup) -> Signal:

@@ -68,7 +68,7 @@ class SignalStrategy(ActingDesk):
         """Feed the rules, manage what is held, then speak about new setups."""
         spec = self.spec
         self._closed_ns = instant.ts_event
-        if spec.rule.uses_funding or self.slots:
+        if instant.funding and (spec.rule.uses_funding or self.slots):
             self._take_funding(instant)
         if spec.rule.uses_reference:
             for name, price in instant.references:
@@ -78,10 +78,11 @@ class SignalStrategy(ActingDesk):
             self._advance_entries(instant)
         if self.slots:
             self._close_entry_bars(instant)
-        for bar, setup in self.panel.read(instant.bars.get(spec.minutes, ())):
-            if instant.warm_only:
+        warm_only, slots = instant.warm_only, self.slots
+        for bar, setup in self.panel.read(instant.bars.get(spec.minutes, ()), slots):
+            if warm_only:
                 continue
-            slot = self.slots.get(bar.instrument)
+            slot = slots.get(bar.instrument)
             if slot is not None and slot.exits.left > 0.0:
                 self._manage(slot, bar, self.rule[bar.instrument])
             if setup is not None and bar.ts_event == instant.ts_event:

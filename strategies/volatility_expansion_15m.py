@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -136,11 +136,12 @@ class VolatilityPanel(Panel):
         self._meets = np.zeros(len(instruments), np.int64)
         self._take(())  # compiled, or read from the cache, before the first bar
 
-    def read(self, bars: tuple[Bar, ...]) -> Iterator[tuple[Bar, Setup | None]]:
-        """Yield each bar of a traded instrument with the entry it makes, if any, in the order of the bars."""
+    def read(self, bars: tuple[Bar, ...], held: Container[str]) -> Iterator[tuple[Bar, Setup | None]]:
+        """Yield the bars that make an entry, with it, and those of `held` instruments, as they come."""
         for group in apart(bars):
             for bar, met in self._take(group):
-                yield bar, self._rules[bar.instrument].setup() if met else None
+                if met or bar[0] in held:
+                    yield bar, self._rules[bar.instrument].setup() if met else None
 
     def _take(self, bars: tuple[Bar, ...]) -> Iterator[tuple[Bar, int]]:
         known, rows, numbers = self._columns.take(bars)

@@ -26,7 +26,7 @@ from actors.regimes import RegimePanel
 from actors.risk_manager import RiskManagerActor
 from actors.router import RouterActor
 from actors.selection import SelectionActor
-from actors.selection_rules import CooldownBook, ScoreBook
+from actors.selection_rules import CooldownBook, MandateRules, ScoreBook
 from actors.sinks import JournalSink, Recorder
 from actors.tools import DeskTools, register_tools
 from crupto_nautilus.config import DeskConfig
@@ -117,7 +117,8 @@ class Desk:
         cooldowns = CooldownBook(enable_map.cooldown_bars, enable_map.cooldown_after_2_losses)
         scores = ScoreBook(enable_map)
         specs = dict(plan.specs)
-        self.tools = register_tools(DeskTools(self.risk_desk, regimes, enable_map, cooldowns, scores))
+        mandates = MandateRules(enable_map)
+        self.tools = register_tools(DeskTools(self.risk_desk, regimes, mandates, cooldowns, scores))
         self.flags: set[str] = set()
         self._priorities = bus.PriorityTable()
         self.brain = self._agent(BrainActor, bus.BRAIN_PRIORITY).setup(

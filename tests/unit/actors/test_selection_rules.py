@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.enable_map import EnableMap
-from actors.selection_rules import CooldownBook, ScoreBook, heuristic_score, mandate_row, trade_score
+from actors.selection_rules import CooldownBook, MandateRules, ScoreBook, heuristic_score, trade_score
 from risk.vocabulary import LONG, MINUTE_NS, Bar, RefusalReason, RegimeLabel, Trade
 
 KEY = ("breakout_4h", "BTC-USDT.TEST")
@@ -149,14 +149,9 @@ def test_without_a_floor_nobody_rests() -> None:
     ],
 )
 def test_mandate_rows(regime: RegimeLabel, strategy: str, reason: RefusalReason | None) -> None:
-    row = mandate_row(
-        enable_map(disabled=["funding_reversion"]),
-        regime,
-        strategy,
-        score=None,
-        rested_until_ns=1,
-        cooldown_until_ns=2,
-    )
+    rules = MandateRules(enable_map(disabled=["funding_reversion"]))
+    rules.row(regime, strategy, score=0.5, rested_until_ns=3, cooldown_until_ns=4)
+    row = rules.row(regime, strategy, score=None, rested_until_ns=1, cooldown_until_ns=2)
     assert (row.reason, row.allowed) == (reason, reason is None)
-    assert (row.rested_until_ns, row.cooldown_until_ns) == (1, 2)
+    assert (row.score, row.rested_until_ns, row.cooldown_until_ns) == (None, 1, 2)
     assert row.sides == ((LONG,) if reason is None else ())

@@ -154,10 +154,9 @@ def test_safe_mode_is_entered_changed_and_left_as_messages(world: World) -> None
     desk = world.desk
     desk.correlation.update(BTC, ETH, 0.7, world.ts)
     first = world.enter(confidence=0.5)
-    assert desk.take_safe_mode_change() is None
+    assert not desk.safe_mode_changes
     second = world.enter(ETH, confidence=0.5)
-    entered = desk.take_safe_mode_change()
-    assert entered is not None
+    entered = desk.safe_mode_changes.popleft()
     assert entered.active
     assert set(entered.pair or ()) == {BTC, ETH}
     assert entered.effective_cap_pct == pytest.approx(1.5 * (1 - 0.05 / 0.35))
@@ -165,15 +164,13 @@ def test_safe_mode_is_entered_changed_and_left_as_messages(world: World) -> None
     world.ts += DAY_NS
     desk.correlation.update(BTC, ETH, 0.8, world.ts)
     world.fill(first, "target_1", quantity=first.quantity / 2)
-    changed = desk.take_safe_mode_change()
-    assert changed is not None
+    changed = desk.safe_mode_changes.popleft()
     assert changed.largest == 0.8
     world.fill(second, "stop")
-    left = desk.take_safe_mode_change()
-    assert left is not None
+    left = desk.safe_mode_changes.popleft()
     assert not left.active
     assert left.effective_cap_pct == 1.5
-    assert desk.take_safe_mode_change() is None
+    assert not desk.safe_mode_changes
 
 
 def test_correlation_of_held_pairs_is_refreshed_by_instants_alone() -> None:
@@ -185,13 +182,11 @@ def test_correlation_of_held_pairs_is_refreshed_by_instants_alone() -> None:
     world.enter(ETH, confidence=0.5, atr=0.5)
     assert world.desk.correlation.value(BTC, ETH) == pytest.approx(-1.0, abs=1e-6)
     assert world.desk.effective_cap_pct == 1.5
-    while world.desk.take_safe_mode_change() is not None:
-        pass
+    world.desk.safe_mode_changes.clear()
     for k in range(300):
         move = 1.002 if k % 2 else 0.9985
         world.step({BTC: world.prices[BTC] * move, ETH: world.prices[ETH] * move})
-    change = world.desk.take_safe_mode_change()
-    assert change is not None
+    change = world.desk.safe_mode_changes.popleft()
     assert change.active
     assert world.desk.correlation.value(BTC, ETH) == pytest.approx(1.0, abs=1e-6)
 
@@ -272,7 +267,7 @@ def test_everything_survives_a_restart_in_the_middle(world: World) -> None:
     twin.desk.load(json.loads(json.dumps(world.desk.state())))
     assert twin.desk.state() == world.desk.state()
     assert twin.desk.snapshot() == world.desk.snapshot()
-    assert twin.desk.take_safe_mode_change() is None
+    assert not twin.desk.safe_mode_changes
     assert twin.desk.equity_point(1, "bar", ACTIVE) == world.desk.equity_point(1, "bar", ACTIVE)
 
 

@@ -140,8 +140,8 @@ class Play:
             self.ask()
             self.check_books()
             self.log.append(repr(self.world.desk.equity_point(self.world.ts, "bar", ACTIVE)))
-            change = self.world.desk.take_safe_mode_change()
-            self.log.append(repr(change))
+            changes = self.world.desk.safe_mode_changes
+            self.log.append(repr(changes.popleft() if changes else None))
 
     def check_approval(self, plan: TradePlan) -> None:
         limits = self.world.desk.settings

@@ -43,7 +43,7 @@ def test_panel_says_what_single_rules_say(name: str) -> None:
     for bars in moments(rule.minutes, 1500):
         known = [bar for bar in bars if bar.instrument in alone]
         wanted = [alone[bar.instrument].update(bar) for bar in known]
-        assert list(panel.read(bars)) == list(zip(known, wanted, strict=True))
+        assert list(panel.read(bars, NAMES)) == list(zip(known, wanted, strict=True))
         said += sum(setup is not None for setup in wanted)
         for instrument, one in alone.items():
             assert panel.rules[instrument].atr == one.atr
@@ -70,7 +70,7 @@ def test_interpreted_kernels_say_what_the_compiled_ones_say(monkeypatch: pytest.
 
     def said() -> tuple[list[Setup | None], list[RegimeReading]]:
         panel, regimes = VolatilityExpansion15m.panel(NAMES[:1]), RegimePanel(NAMES[:1])
-        setups = [setup for bars in quarters for _, setup in panel.read(bars)]
+        setups = [setup for bars in quarters for _, setup in panel.read(bars, ())]
         return setups, [one.reading for bars in hours for _, one in regimes.update(bars)]
 
     wanted = said()
