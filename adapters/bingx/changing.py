@@ -3,7 +3,8 @@
 BingX changes no price in place: an order is cancelled and another one placed, in one request.  Guarantees:
 the engine sees one order with a new venue id; when the second half fails the order is placed again at once,
 so a position is not left without its stop; a stop that the market has passed meanwhile is carried out at
-market; an unknown outcome is looked up before anything is sent again.
+market; an unknown outcome is looked up before anything is sent again; an order whose cancellation was asked
+for, or that has nothing left to reduce, is not sent again: it would meet the next position.
 """
 
 from __future__ import annotations
@@ -85,10 +86,11 @@ class OrderChanger:
         switch: DeadMansSwitch,
         reconciler: Reconciler,
         window_s: float,
+        entry_patience_s: float,
     ) -> None:
         self._rest, self._timebase, self._events, self._ledger = rest, timebase, events, ledger
         self._placer, self._journal, self._switch, self._reconciler = placer, journal, switch, reconciler
-        self._window_s = window_s
+        self._window_s, self._entry_patience_ms = window_s, round(entry_patience_s * 1000)
         self.replaced = 0
         self.restored = 0
         self.at_market = 0
@@ -106,10 +108,17 @@ class OrderChanger:
         if tracked.stop is not None or (tracked.is_reduce_only and params["type"] in CONDITIONAL):
             await self._switch.before_protection()
         await self._journal.intend(tracked.client_id, params)
+
+        def wanted() -> bool:
+            return self._is_wanted(tracked)
+
+        until = None if tracked.is_reduce_only else tracked.created_ms + self._entry_patience_ms
         try:
-            answer = await self._placer.place(params)
+            answer = await self._placer.place(params, wanted, until_ms=until)
         except OrderRefused as refused:
             if not (tracked.is_reduce_only and any(code in refused.reason for code in THROUGH_MARKET)):
+                raise
+            if not wanted():
                 raise
             self.at_market += 1
             tracked.replacements += 1
@@ -118,17 +127,30 @@ class OrderChanger:
                 | {
                     "type": "MARKET",
                     "clientOrderID": venue_client_id(tracked.client_id, tracked.replacements),
-                }
+                },
+                wanted,
             )
         await self._journal.placed(tracked.client_id, answer.order_id)
         return answer
+
+    def _is_wanted(self, tracked: TrackedOrder) -> bool:
+        """Whether an order is still to be at the venue."""
+        held = self._ledger.net.get(tracked.symbol, Decimal(0))
+        return not tracked.cancel_asked and (not tracked.is_reduce_only or held * tracked.side < 0)
+
+    async def _restore(self, tracked: TrackedOrder, params: Params) -> Placed:
+        """Place an order again whose old half is gone."""
+        if not self._is_wanted(tracked):
+            raise OrderRefused("it was cancelled, or its position closed, while it was being changed")
+        self.restored += 1
+        return await self.place(tracked, params)
 
     # --- changing ------------------------------------------------------------------------------------------
 
     async def modify(self, tracked: TrackedOrder, wanted: Wanted) -> bool:
         """Change an order; returns whether it was changed."""
-        if tracked.closed or not tracked.accepted:
-            self._refuse(tracked, "the order is not open at BingX")
+        if tracked.closed or not tracked.accepted or tracked.cancel_asked:
+            self._refuse(tracked, "the order is not open at BingX, or is being cancelled")
             return False
         tracked.replacements += 1
         try:
@@ -179,8 +201,7 @@ class OrderChanger:
                 return answer.new
             if not answer.cancelled or tracked.closed:
                 return None
-            self.restored += 1
-            return await self.place(tracked, params)
+            return await self._restore(tracked, params)
         return await self._resolve(tracked, params, old, sent_ms, sent)
 
     async def _resolve(
@@ -204,8 +225,7 @@ class OrderChanger:
                     if gone.state is not State.CANCELLED or tracked.closed:
                         return None
                     if over:
-                        self.restored += 1
-                        return await self.place(tracked, params)
+                        return await self._restore(tracked, params)
             except OrderRefused:
                 raise
             except BingxError:
@@ -288,6 +308,8 @@ class OrderChanger:
     async def cancel_many(self, found: Iterable[TrackedOrder | None]) -> None:
         """Cancel orders together, by symbol; what the venue did not cancel is asked for one by one."""
         mine = [tracked for tracked in found if tracked is not None]
+        for tracked in mine:
+            tracked.cancel_asked = True
         for symbol in sorted({tracked.symbol for tracked in mine}):
             group = [t for t in mine if t.symbol == symbol and t.waits_for is None and not t.closed]
             for at in range(0, len(group), BATCH_CANCEL):
@@ -298,6 +320,7 @@ class OrderChanger:
 
     async def cancel_tracked(self, tracked: TrackedOrder) -> None:
         """Cancel an order under its lock; one that waits for its entry never was at the venue by itself."""
+        tracked.cancel_asked = True
         while tracked.is_sought:  # the venue has placed it with its entry: it ends once it is found there
             await self._timebase.sleep(SOUGHT_S)
         async with tracked.lock:
@@ -309,6 +332,7 @@ class OrderChanger:
             await self.cancel(tracked)
 
     def _cancel_refused(self, tracked: TrackedOrder, reason: str) -> None:
+        tracked.cancel_asked = False
         venue_id = VenueOrderId(tracked.venue_id) if tracked.venue_id else None
         self._events.generate_order_cancel_rejected(
             tracked.order, venue_id, reason[:200], self._rest.clock.now_ms() * MS

@@ -228,7 +228,9 @@ class ExecutionSettings:
         refusing to start.
     dead_man_seconds : int
         The venue cancels resting entries when nothing was heard from us for so long (10 to 120; 0: off).  It
-        would cancel protective stops too, so it is armed only while no stop rests.
+        would cancel protective stops too, so it is armed only while no stop rests or comes with an entry.
+    entry_patience_s : float
+        An entry that could not be sent for so long (a rate limit, a block) is refused: its moment has passed.
     order_journal : Path or None
         File that remembers the client ids of stop orders, which the venue may not echo, across a restart.
     takeover : Takeover or None
@@ -246,6 +248,7 @@ class ExecutionSettings:
     account: str = "VST-001"
     timeout_s: float = 10.0
     fill_patience_s: float = 1.0
+    entry_patience_s: float = 15.0
     order_window_s: float = 7.0  # real seconds after which the venue cannot accept a request any more
     reconcile_s: float = 30.0
     key_renewal_s: float = 20 * 60.0
@@ -257,13 +260,16 @@ class ExecutionSettings:
     def __post_init__(self) -> None:
         """Refuse a host with real money and settings out of range."""
         self.endpoints.require_virtual()
-        if not 1 <= self.leverage <= 150 or (
-            self.dead_man_seconds != 0 and not 10 <= self.dead_man_seconds <= 120
+        if (
+            not 1 <= self.leverage <= 150
+            or (self.dead_man_seconds != 0 and not 10 <= self.dead_man_seconds <= 120)
+            or not self.entry_patience_s > 0
         ):
             raise BingxError(
                 "execution settings are out of range",
-                found=f"leverage {self.leverage}, dead_man_seconds {self.dead_man_seconds}",
-                expected="leverage 1..150, dead_man_seconds 0 or 10..120",
+                found=f"leverage {self.leverage}, dead_man_seconds {self.dead_man_seconds}, "
+                f"entry_patience_s {self.entry_patience_s:g}",
+                expected="leverage 1..150, dead_man_seconds 0 or 10..120, entry_patience_s above 0",
             )
 
 

@@ -109,6 +109,12 @@ def classify(code: int, message: str) -> CodeRule:
     return CodeRule(Treatment.UNKNOWN_STATE, Meaning.OTHER)
 
 
+class TooLate(BingxError):
+    """A request was not sent: it had to wait beyond the time until which it made sense."""
+
+    exit_code = 1
+
+
 class VenueRefused(BingxError):
     """The venue refused a request.
 

@@ -86,7 +86,7 @@ class BingxExecutionClient(ExecutionClient):
         self.reconciler = Reconciler(self.rest, self.ledger, self.intake, self.problem)
         self.changer = OrderChanger(
             self.rest, timebase, self, self.ledger, self.placer, self.journal, self.switch, self.reconciler,
-            settings.order_window_s,
+            settings.order_window_s, settings.entry_patience_s,
         )  # fmt: skip
         self.keeper = StopKeeper(
             self.rest, timebase, self, self.ledger, self.changer, self.journal, self.reconciler,

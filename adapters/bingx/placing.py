@@ -2,7 +2,8 @@
 
 Guarantees: an order is never sent again before the venue was asked for it; it counts as not placed only when
 the venue does not know it after the time in which the venue could still have accepted the request; entries
-are given up then (their moment has passed), orders that only reduce are sent again with the same client id.
+are given up then (their moment has passed), orders that only reduce are sent again with the same client id
+as long as they are wanted; an entry that had to wait too long (a rate limit, a pause) is not sent at all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from adapters.bingx.errors import (
     BingxError,
     MalformedAnswer,
     Meaning,
+    TooLate,
     Treatment,
     VenueRefused,
     VenueUnavailable,
@@ -58,8 +60,17 @@ class Placer:
         self.resent = 0
         self.unknown_outcomes = 0
 
-    async def place(self, params: Params) -> Placed:
+    async def place(
+        self, params: Params, wanted: Callable[[], bool], *, until_ms: int | None = None
+    ) -> Placed:
         """Send an order and return what the venue says of it.
+
+        Parameters
+        ----------
+        wanted : callable
+            Returns whether the order may still be sent again.
+        until_ms : int, optional
+            Venue time after which it is not sent any more.
 
         Raises
         ------
@@ -72,7 +83,9 @@ class Placer:
             sends += 1
             sent_ms, sent = self._rest.clock.now_ms(), time.monotonic()
             try:
-                return placed(await self._rest.call(PLACE, params))
+                return placed(await self._rest.call(PLACE, params, until_ms=until_ms))
+            except TooLate as late:
+                raise OrderRefused(f"its moment has passed: {late.message}") from late
             except VenueRefused as refusal:
                 if refusal.treatment in {Treatment.REJECT, Treatment.FATAL}:
                     raise OrderRefused(
@@ -86,7 +99,7 @@ class Placer:
             found = await self._resolve(params, sent_ms, sent, certain=certain)
             if found is not None:
                 return found
-            if not reduces or sends > RESENDS:
+            if not reduces or sends > RESENDS or not wanted():
                 raise OrderRefused("the order did not reach BingX: it was looked up and is not there")
             self.resent += 1
 

@@ -20,6 +20,7 @@ from adapters.bingx.config import Credentials, Endpoints
 from adapters.bingx.errors import (
     MalformedAnswer,
     Meaning,
+    TooLate,
     Treatment,
     VenueRefused,
     VenueUnavailable,
@@ -223,13 +224,21 @@ class BingxRest:
 
         return milliseconds(await self.call(SERVER_TIME), "serverTime", "server time")
 
-    async def call(self, endpoint: Endpoint, params: Mapping[str, object] | None = None) -> Any:
+    async def call(
+        self,
+        endpoint: Endpoint,
+        params: Mapping[str, object] | None = None,
+        *,
+        until_ms: int | None = None,
+    ) -> Any:
         """Send a request and return the `data` of its answer.
 
         Parameters
         ----------
         params : mapping of str to object
             Numbers as exact decimal text, never as floats (ccxt would write 1.23e-07).
+        until_ms : int, optional
+            Venue time after which it is not sent any more, however long it had to wait.
 
         Raises
         ------
@@ -239,11 +248,13 @@ class BingxRest:
             The venue refused it.
         VenueUnavailable
             It did not answer; for an order the outcome is unknown.
+        TooLate
+            It was not sent before `until_ms`.
         """
         attempts = ATTEMPTS if endpoint.repeatable else 1
         for attempt in range(1, attempts + 1):
             try:
-                return await self._once(endpoint, params or {})
+                return await self._once(endpoint, params or {}, until_ms)
             except VenueUnavailable:
                 if attempt == attempts:
                     raise
@@ -264,11 +275,13 @@ class BingxRest:
         elif refusal.meaning is Meaning.CLOCK:
             await self.clock.measure(self.server_time)
 
-    async def _once(self, endpoint: Endpoint, params: Mapping[str, object]) -> Any:
+    async def _once(self, endpoint: Endpoint, params: Mapping[str, object], until_ms: int | None) -> Any:
         exchange = self._exchange
         if exchange is None:
             raise VenueUnavailable(f"{endpoint.name}: the connection is closed")
         await self.limiter.admit(endpoint.rule, endpoint.priority)
+        if until_ms is not None and (late_ms := self.clock.now_ms() - until_ms) > 0:
+            raise TooLate(f"{endpoint.name}: not sent, {late_ms / 1000:.1f} s too late")
         self.requests += 1
         try:
             answer = await getattr(exchange, endpoint.method)(dict(params))

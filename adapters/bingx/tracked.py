@@ -69,7 +69,7 @@ class TrackedOrder:
     """One order of ours."""
 
     __slots__ = (
-        "accepted", "children", "client_id", "closed", "contract", "cost", "created_ms",
+        "accepted", "cancel_asked", "children", "client_id", "closed", "contract", "cost", "created_ms",
         "cumulative", "filled", "lock", "order", "price", "quantity", "replacements", "replacing",
         "side", "states", "stop", "trade_ids", "trigger", "venue_id", "waits_for",
     )  # fmt: skip
@@ -79,7 +79,7 @@ class TrackedOrder:
         self.client_id = str(order.client_order_id)
         self.created_ms = created_ms
         self.venue_id = ""
-        self.accepted = self.closed = self.replacing = False
+        self.accepted = self.closed = self.replacing = self.cancel_asked = False
         self.replacements = 0
         self.filled = self.cost = Decimal(0)
         self.price: Decimal | None = None

@@ -220,6 +220,7 @@ def soak(venue: ThreadedBingx, tmp: Path, minutes: int, seed: int) -> Soak:
             timeout_s=2.0,
             fill_patience_s=0.3,
             order_window_s=1.5,
+            entry_patience_s=15.0,  # of venue time: a quarter of a second here
             reconcile_s=120.0,
             dead_man_seconds=120,  # two seconds of wall time: a call that fails is repeated meanwhile
             order_journal=journal,

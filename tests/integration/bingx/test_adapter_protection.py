@@ -113,6 +113,49 @@ def test_a_stop_that_the_market_has_passed_already_is_carried_out_at_market() ->
     assert out.execution.changer.at_market == 1
 
 
+def test_a_stop_that_was_being_moved_when_its_position_closed_never_meets_the_next_position() -> None:
+    with threaded.running(Settings(), Bars()) as venue:
+
+        def script(t: Trader) -> Steps:
+            t.market("in", BUY, "0.1")
+            yield t.closed("in")
+            t.stop("stop", SELL, "0.1", "60000.0")
+            yield t.is_("stop", "Accepted")
+            venue.do("rest_fault", name="drop_before", path="/trade/cancelReplace", method="POST")
+            # Above the market: placed again, it would be carried out at market.
+            t.modify_order(ClientOrderId("stop"), trigger_price=Price.from_str("99000.0"))
+            t.market("out", SELL, "0.1", reduce=True)
+            yield t.closed("out")
+            t.cancel("stop")
+            t.market("next", BUY, "0.1")
+            yield lambda: t.closed("next")() and t.closed("stop")()
+
+        out = play(venue, script, execution_settings(venue, "BTC-USDT", order_window_s=0.8))
+    assert out.position == 0.1
+    assert [o["type"] for o in out.orders] == ["MARKET", "STOP_MARKET", "MARKET", "MARKET"]
+    assert out.trader.told("stop")[-2:] == ["ModifyRejected", "Canceled"]
+
+
+def test_an_entry_that_had_to_wait_too_long_is_refused_and_an_exit_is_sent() -> None:
+    clients: list[Any] = []
+    with threaded.running(Settings(), Bars()) as venue:
+
+        def script(t: Trader) -> Steps:
+            t.market("in", BUY, "0.1")
+            yield t.closed("in")
+            clients[-1].rest.limiter.pause(0.5)  # as after a rate limit or a block
+            t.market("late", BUY, "0.1")
+            t.market("out", SELL, "0.1", reduce=True)
+            yield lambda: t.closed("late")() and t.closed("out")()
+
+        settings = execution_settings(venue, "BTC-USDT", entry_patience_s=0.3)
+        out = play(venue, script, settings, made=clients)
+    assert out.position == 0
+    assert len(out.orders) == 2
+    [rejection] = [e for e in out.trader.events if type(e).__name__ == "OrderRejected"]
+    assert "its moment has passed" in rejection.reason
+
+
 def test_a_stop_whose_replacement_is_lost_on_the_way_is_one_stop_in_the_end() -> None:
     for fault in ("drop_before", "drop_after"):
         with threaded.running(Settings(), Bars()) as venue:
