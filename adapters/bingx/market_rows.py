@@ -7,6 +7,7 @@ value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -16,7 +17,6 @@ from adapters.live.fields import (
     Row,
     as_number,
     integer,
-    is_plain,
     malformed,
     milliseconds,
     not_negative,
@@ -40,6 +40,10 @@ from adapters.live.rows import (
     TradeRow,
 )
 from adapters.live.timebase import MINUTE_MS
+
+_LISTS, _PAIRS, _TEXTS = {list}, {2}, {str}
+_PLAIN = r"[0-9]{1,15}(?:\.[0-9]{1,24})?"
+_are_plain = re.compile(f"{_PLAIN}(?:,{_PLAIN})*").fullmatch
 
 
 def contracts(data: object) -> tuple[dict[str, Contract], dict[str, MalformedAnswer]]:
@@ -160,12 +164,17 @@ def _best(row: Row, key: str, best: Callable[[list[float]], float]) -> tuple[Dec
     if not levels:
         return None
     where = f"depth.{key}"
-    prices = []
-    for level in levels:
-        # Which level is the best depends on every price, so each must be one; a wrong one is never skipped.
-        if type(level) is not list or len(level) != 2 or type(level[0]) is not str or not is_plain(level[0]):
-            raise malformed(where, level, "price and quantity as text")
-        prices.append(float(level[0]))
+    # Which level is the best depends on every price, so each must be one; a wrong one is never skipped.  All
+    # are looked at together: a step for each level would be most of the time that a book takes.
+    if {*map(type, levels)} != _LISTS or {*map(len, levels)} != _PAIRS:
+        raise malformed(where, levels, "levels of price and quantity")
+    texts = [price for price, _ in levels]
+    if {*map(type, texts)} != _TEXTS or not _are_plain(",".join(texts)):
+        raise malformed(where, texts, "prices as text")
+    try:
+        prices = [*map(float, texts)]
+    except ValueError:  # two prices in one text
+        raise malformed(where, texts, "prices as text") from None
     if min(prices) <= 0:
         raise malformed(where, min(prices), "prices above 0")
     price, size = levels[prices.index(best(prices))]
@@ -199,28 +208,20 @@ def trade_frame(data: object, symbol: str) -> list[TradeRow]:
     found = []
     frame = some_rows(data, "trade frame")
     newest_first = len(frame) > 1 and _time_of(frame[0]) > _time_of(frame[-1])
+    at, ts = None, 0  # the prints of a frame share few moments
     for raw in reversed(frame) if newest_first else frame:
         row = record(raw, "trade")
         if row.get("s") != symbol:
             raise malformed("trade.s", row.get("s"), symbol)
-        key = (
-            milliseconds(row, "T", "trade"),
-            positive(row, "p", "trade"),
-            positive(row, "q", "trade"),
-            truth(row, "m", "trade"),
-        )
+        if type(row.get("T")) is not int or row["T"] != at:
+            ts, at = milliseconds(row, "T", "trade"), row["T"]
+        price, quantity = positive(row, "p", "trade"), positive(row, "q", "trade")
+        maker = truth(row, "m", "trade")
+        key = ts, price, quantity, maker
         seen[key] = ordinal = seen.get(key, -1) + 1
-        ts, price, quantity, maker = key
-        found.append(
-            TradeRow(
-                symbol,
-                ts,
-                price,
-                quantity,
-                maker,
-                f"{ts}-{row['p']}-{row['q']}-{'S' if maker else 'B'}-{ordinal}"[:36],
-            )
-        )
+        side = "S" if maker else "B"
+        name = f"{ts}-{row['p']}-{row['q']}-{side}-{ordinal}"[:36]
+        found.append(TradeRow(symbol, ts, price, quantity, maker, name))
     return found
 
 

@@ -38,6 +38,7 @@ from adapters.live.timebase import MINUTE_MS
 MS = 1_000_000
 USDT = Currency.from_str("USDT")
 DEPTH = 10
+_BUY, _SELL = AggressorSide.BUY, AggressorSide.SELL
 
 
 @cache
@@ -76,18 +77,45 @@ def on_grid(value: Decimal, digits: int, *, up: bool = False) -> Decimal:
 
 def price(value: Decimal, contract: Contract) -> Price:
     """Return a price of the venue; one that is not on the contract's grid is refused."""
-    return Price.from_str(f"{_exact(value, contract.price_digits, contract, 'price'):f}")
+    digits = contract.price_digits
+    return _price(_exact(value, digits, contract, "price"), digits)
 
 
 def quantity(value: Decimal, contract: Contract) -> Quantity:
     """Return a quantity of the venue; one that is not on the contract's grid is refused."""
-    return Quantity.from_str(f"{_exact(value, contract.size_digits, contract, 'quantity'):f}")
+    digits = contract.size_digits
+    return _quantity(_exact(value, digits, contract, "quantity"), digits)
 
 
 _UNITS = tuple(Decimal(1).scaleb(-digits) for digits in range(MAX_PRECISION + 1))
+# Below it a float and its product with 10**digits are less than half a unit off: the engine, which rounds to
+# the digits, gets the exact number, six times as fast as by text.
+_BY_FLOAT = tuple(Decimal(10) ** (15 - digits) for digits in range(MAX_PRECISION + 1))
+
+
+def _price(value: Decimal, digits: int) -> Price:
+    """Return a price that is on the grid."""
+    if -_BY_FLOAT[digits] < value < _BY_FLOAT[digits]:
+        return Price(float(value), digits)
+    return Price.from_str(f"{value:f}")
+
+
+def _quantity(value: Decimal, digits: int) -> Quantity:
+    """Return a quantity that is on the grid."""
+    if value < _BY_FLOAT[digits]:
+        return Quantity(float(value), digits)
+    return Quantity.from_str(f"{value:f}")
+
+
+def _size(value: Decimal, digits: int) -> Quantity:
+    """Return a quantity of the market, rounded to the grid of orders."""
+    unit = _UNITS[digits]
+    return _quantity(value if value.same_quantum(unit) else on_grid(value, digits), digits)
 
 
 def _exact(value: Decimal, digits: int, contract: Contract, what: str) -> Decimal:
+    if value.same_quantum(_UNITS[digits]):
+        return value
     rounded = value.quantize(_UNITS[digits])
     if rounded == value:
         return rounded
@@ -109,7 +137,7 @@ def bar(row: Kline, bar_type: BarType, contract: Contract, minutes: int, ts_init
         price(row.high, contract),
         price(row.low, contract),
         price(row.close, contract),
-        Quantity.from_str(f"{on_grid(row.volume, contract.size_digits):f}"),
+        _size(row.volume, contract.size_digits),
         (row.open_ms + minutes * MINUTE_MS) * MS,
         ts_init,
     )
@@ -121,8 +149,8 @@ def quote(row: BestRow, contract: Contract, ts_init: int) -> QuoteTick:
         instrument_id(contract.name),
         price(row.bid, contract),
         price(row.ask, contract),
-        Quantity.from_str(f"{on_grid(row.bid_size, contract.size_digits):f}"),
-        Quantity.from_str(f"{on_grid(row.ask_size, contract.size_digits):f}"),
+        _size(row.bid_size, contract.size_digits),
+        _size(row.ask_size, contract.size_digits),
         row.ts_ms * MS,
         ts_init,
     )
@@ -152,7 +180,7 @@ def _levels(
         BookOrder(
             side,
             price(level, contract),
-            Quantity.from_str(f"{on_grid(size, contract.size_digits):f}"),
+            _size(size, contract.size_digits),
             k,
         )
         for k, (level, size) in enumerate(levels[:DEPTH])
@@ -165,7 +193,7 @@ def trade(row: TradeRow, contract: Contract, ts_init: int) -> TradeTick:
         instrument_id(contract.name),
         price(row.price, contract),
         quantity(row.quantity, contract),
-        AggressorSide.SELL if row.buyer_is_maker else AggressorSide.BUY,
+        _SELL if row.buyer_is_maker else _BUY,
         TradeId(row.trade_id),
         row.ts_ms * MS,
         ts_init,
@@ -184,7 +212,7 @@ def index_price(value: Decimal, contract: Contract, ts_ms: int, ts_init: int) ->
 
 def _rounded(value: Decimal, contract: Contract) -> Price:
     # Mark and index are averages and may have more decimals than an order may have.
-    return Price.from_str(f"{on_grid(value, contract.price_digits):f}")
+    return _price(on_grid(value, contract.price_digits), contract.price_digits)
 
 
 def forming_funding(row: Premium, contract: Contract, ts_ms: int, ts_init: int) -> FundingRateUpdate:
