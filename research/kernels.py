@@ -19,6 +19,7 @@ from strategies.indicators.steps import python_sum
 Floats = NDArray[np.float64]
 
 BLOCK = 128  # neighbouring windows worked on together
+STRIDE = 4  # values of each of them at a time; the loops below are written out for four
 
 
 @compiled
@@ -53,26 +54,39 @@ def _means(x: Floats, first: int, n: int, means: Floats) -> None:
     """Fill `means` with those of the windows x[first + k : first + k + n].
 
     Neighbouring windows are added side by side: each sum keeps the order of `window_mean`, and the loop over
-    k runs in vector registers.
+    k runs in vector registers, four values of each window at a time, since sums that wait in memory cost more
+    than adding.
     """
+    size, whole = len(means), n - n % STRIDE
     means[:] = 0.0
-    for j in range(n):
-        row = x[first + j : first + j + len(means)]
-        for k in range(len(means)):
+    for j in range(0, whole, STRIDE):
+        row = x[first + j : first + j + size + STRIDE - 1]
+        for k in range(size):
+            means[k] = means[k] + row[k] + row[k + 1] + row[k + 2] + row[k + 3]
+    for j in range(whole, n):
+        row = x[first + j : first + j + size]
+        for k in range(size):
             means[k] += row[k]
-    for k in range(len(means)):
+    for k in range(size):
         means[k] /= n
 
 
 @compiled
 def _deviations(x: Floats, first: int, n: int, means: Floats, deviations: Floats) -> None:
     """Fill `deviations` with those of the same windows, in the order of `window_deviation`."""
+    size, whole = len(means), n - n % STRIDE
     deviations[:] = 0.0
-    for j in range(n):
-        row = x[first + j : first + j + len(means)]
-        for k in range(len(means)):
+    for j in range(0, whole, STRIDE):
+        row = x[first + j : first + j + size + STRIDE - 1]
+        for k in range(size):
+            mean = means[k]
+            a, b, c, d = row[k] - mean, row[k + 1] - mean, row[k + 2] - mean, row[k + 3] - mean
+            deviations[k] = deviations[k] + a * a + b * b + c * c + d * d
+    for j in range(whole, n):
+        row = x[first + j : first + j + size]
+        for k in range(size):
             deviations[k] += (row[k] - means[k]) * (row[k] - means[k])
-    for k in range(len(means)):
+    for k in range(size):
         deviations[k] = math.sqrt(deviations[k] / n)
 
 
@@ -130,26 +144,71 @@ def ema(x: Floats, n: int) -> Floats:
 
 @compiled
 def highest(x: Floats, n: int) -> Floats:
-    """Return the largest of the last n values (a queue of candidates whose values fall)."""
+    """Return the largest of the last n values; of equal ones the newest.
+
+    Blocks of n (van Herk 1992, Gil and Werman 1993): a window is the end of one block and the beginning of
+    the next, so that two running maxima give it, whatever n is.
+    """
     out = _missing(len(x))
-    queue = np.empty(len(x), np.int64)
-    head, tail = 0, 0
-    for t in range(len(x)):
-        while tail > head and x[queue[tail - 1]] <= x[t]:
-            tail -= 1
-        queue[tail] = t
-        tail += 1
-        if queue[head] <= t - n:
-            head += 1
-        if t >= n - 1:
-            out[t] = x[queue[head]]
+    if len(x) < n:
+        return out
+    until_end = np.empty(n)  # largest from here to the end of the block before
+    for first in range(0, len(x), n):
+        last = min(first + n, len(x))
+        best = x[first]
+        for t in range(first, last):
+            best = best if best > x[t] else x[t]
+            at = t - first + 1
+            if at == n:
+                out[t] = best
+            elif first > 0:
+                out[t] = until_end[at] if until_end[at] > best else best
+        best = x[last - 1]
+        for t in range(last - 1, first - 1, -1):
+            best = x[t] if x[t] > best else best
+            until_end[t - first] = best
     return out
 
 
 @compiled
 def lowest(x: Floats, n: int) -> Floats:
-    """Return the smallest of the last n values."""
+    """Return the smallest of the last n values; of equal ones the newest."""
     return -highest(-x, n)
+
+
+@compiled
+def crossed(a: Floats, b: Floats) -> NDArray[np.bool_]:
+    """Tell where a went from at or below b to above it; false where a value is missing."""
+    out = np.empty(len(a), np.bool_)
+    out[:1] = False
+    for t in range(1, len(a)):
+        out[t] = (a[t] > b[t]) & (a[t - 1] <= b[t - 1])
+    return out
+
+
+@compiled
+def taken(x: Floats, rows: NDArray[np.int64]) -> Floats:
+    """Return x[rows]; missing where the row is negative."""
+    out = np.empty(len(rows))
+    for t in range(len(rows)):
+        out[t] = x[rows[t]] if rows[t] >= 0 else np.nan
+    return out
+
+
+@compiled
+def speaking(
+    long: NDArray[np.bool_], short: NDArray[np.bool_], atr: Floats, ready_bars: int
+) -> NDArray[np.int8]:
+    """Return +1, -1 or 0 a bar: the side that speaks alone, once there are enough bars and an ATR."""
+    out = np.zeros(len(atr), np.int8)
+    first = max(ready_bars - 1, 0)
+    said, up, down, known = out[first:], long[first:], short[first:], atr[first:]
+    for t in range(len(said)):
+        said[t] = np.int8(up[t]) - np.int8(down[t])
+    for t in range(len(said)):
+        if known[t] - known[t] != 0.0:  # NaN or infinite
+            said[t] = 0
+    return out
 
 
 @compiled
@@ -161,7 +220,18 @@ def rank(x: Floats, n: int) -> Floats:
         now = x[t : t + BLOCK]
         count = counts[: len(now)]
         count[:] = 0
-        for j in range(n):
+        whole = n - n % STRIDE
+        for j in range(0, whole, STRIDE):
+            row = x[t - n + j : t - n + j + len(now) + STRIDE - 1]
+            for k in range(len(now)):
+                value = now[k]
+                count[k] += (
+                    np.int64(row[k] < value)
+                    + np.int64(row[k + 1] < value)
+                    + np.int64(row[k + 2] < value)
+                    + np.int64(row[k + 3] < value)
+                )
+        for j in range(whole, n):
             row = x[t - n + j : t - n + j + len(now)]
             for k in range(len(now)):
                 count[k] += row[k] < now[k]
@@ -186,21 +256,46 @@ def _ascending(x: Floats, n: int) -> Floats:
 @compiled
 def _exchange(ordered: Floats, old: float, new: float) -> None:
     """Replace a value by another in ordered values, moving only what lies between the two."""
-    low, high = 0, len(ordered)
-    while low < high:
-        middle = (low + high) // 2
-        if ordered[middle] < old:
-            low = middle + 1
+    at = _count_below(ordered, old)
+    above, below = ordered[at + 1 :], ordered[:at]
+    if len(above) and above[0] < new:
+        moved = ordered[at : at + 1 + _count_below(above, new)]
+        for i in range(len(moved) - 1):
+            moved[i] = moved[i + 1]
+        moved[-1] = new
+    else:
+        moved = ordered[at - _count_above(below, new) : at + 1]
+        for i in range(len(moved) - 1, 0, -1):
+            moved[i] = moved[i - 1]
+        moved[0] = new
+
+
+@compiled
+def _count_below(ordered: Floats, value: float) -> int:
+    """Return how many of some ordered values are below a value."""
+    first, left = 0, len(ordered)
+    while left > 0:
+        half = left // 2
+        if ordered[first + half] < value:
+            first += half + 1
+            left -= half + 1
         else:
-            high = middle
-    at = low
-    while at + 1 < len(ordered) and ordered[at + 1] < new:
-        ordered[at] = ordered[at + 1]
-        at += 1
-    while at > 0 and ordered[at - 1] > new:
-        ordered[at] = ordered[at - 1]
-        at -= 1
-    ordered[at] = new
+            left = half
+    return first
+
+
+@compiled
+def _count_above(ordered: Floats, value: float) -> int:
+    """Return how many of some ordered values are above a value."""
+    first, left = 0, len(ordered)
+    while left > 0:
+        half = left // 2
+        if ordered[first + half] <= value:
+            first += half + 1
+            left -= half + 1
+        else:
+            left = half
+    return len(ordered) - first
 
 
 @compiled

@@ -19,7 +19,7 @@ from catalog.store import Catalog
 from catalog.symbols import parse_instrument
 from catalog.timeframes import BarArrays, resample
 from research.errors import MarketError
-from research.kernels import quantile
+from research.kernels import quantile, taken
 from risk.vocabulary import DAY_NS, HOUR_NS, MINUTE_NS, InstrumentRules
 from strategies.compiled import as_one_type
 
@@ -127,16 +127,14 @@ class Frame:
 
         Missing while there are fewer, or while they reach back more than `days` from the last one.
         """
-        stamps, out = self.settled.ts_event, np.full(len(self), np.nan)
+        stamps = self.settled.ts_event
         if len(stamps) <= n:
-            return out
+            return np.full(len(self), np.nan)
         values = quantile(as_one_type(np.abs(self.settled.rate)), n, q)
         reach = np.full(len(stamps), np.iinfo(np.int64).max)
         reach[n:] = stamps[n:] - stamps[:-n]
         values[reach > days * DAY_NS] = np.nan
-        known = self.funding_row >= 0
-        out[known] = values[self.funding_row[known]]
-        return out
+        return taken(as_one_type(values), as_one_type(self.funding_row))
 
 
 def make_frame(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.trades import Trades
-from strategies.compiled import compiled
+from strategies.compiled import as_one_type, compiled
 
 Floats = NDArray[np.float64]
 
@@ -43,8 +43,9 @@ def measure(
     gains = float(trades.net[trades.net > 0.0].sum())
     losses = -float(trades.net[trades.net < 0.0].sum())
     per_year = MINUTES_A_YEAR / minutes
-    total_net, sharpe, drawdown = summarise(net, per_year)
-    total_gross, sharpe_gross, _ = summarise(gross, per_year)
+    total_net, sharpe, drawdown, total_gross, sharpe_gross = summarise(
+        as_one_type(net), as_one_type(gross), per_year
+    )
     return Metrics(
         trades=count,
         total_net=total_net,
@@ -63,18 +64,34 @@ def measure(
 
 
 @compiled
-def summarise(returns: Floats, per_year: float) -> tuple[float, float, float]:
-    """Return sum, annual Sharpe ratio (NaN without variation) and largest drawdown of the running sum."""
-    n = len(returns)
-    total, peak, fall = 0.0, 0.0, 0.0
-    for value in returns:
-        total += value
+def summarise(net: Floats, gross: Floats, per_year: float) -> tuple[float, float, float, float, float]:
+    """Return sum, annual Sharpe ratio and largest drawdown of the running sum of `net`, then sum and annual
+    Sharpe ratio of `gross`; a ratio without variation is NaN.
+
+    The two columns are added side by side: each sum waits for its own last addition only.
+    """
+    n = len(net)
+    total, total_gross, peak, fall = 0.0, 0.0, 0.0, 0.0
+    for k in range(n):
+        total += net[k]
+        total_gross += gross[k]
         peak = max(peak, total)
         fall = max(fall, peak - total)
-    mean = total / n
-    squares = 0.0
-    for value in returns:
-        squares += (value - mean) * (value - mean)
-    deviation = math.sqrt(squares / n)
-    sharpe = mean / deviation * math.sqrt(per_year) if deviation > 0.0 else math.nan
-    return total, sharpe, fall
+    mean, mean_gross = total / n, total_gross / n
+    squares, squares_gross = 0.0, 0.0
+    for k in range(n):
+        squares += (net[k] - mean) * (net[k] - mean)
+        squares_gross += (gross[k] - mean_gross) * (gross[k] - mean_gross)
+    return (
+        total,
+        _sharpe(mean, squares / n, per_year),
+        fall,
+        total_gross,
+        _sharpe(mean_gross, squares_gross / n, per_year),
+    )
+
+
+@compiled
+def _sharpe(mean: float, variance: float, per_year: float) -> float:
+    deviation = math.sqrt(variance)
+    return mean / deviation * math.sqrt(per_year) if deviation > 0.0 else math.nan

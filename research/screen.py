@@ -186,12 +186,10 @@ def _walk(
     # The desk enters nothing on a bar in which nothing was traded.
     entry = said.entry if frame.min_volume > 0.0 else np.where(frame.volume > 0.0, said.entry, np.int8(0))
     rows = simulate.walk(
-        frame.open, frame.high, frame.low, frame.close, frame.ts_event, as_one_type(entry),
-        as_one_type(said.exit_long), as_one_type(said.exit_short), as_one_type(said.target),
-        as_one_type(said.atr), _taker(costs, frame, memo),
-        _taker(replace(costs, multiplier=1.0), frame, memo),
-        as_one_type(frame.paid_rate if costs.funding else np.zeros(len(frame))), frame.paid_count,
-        first, last, parameters(document, costs, settings), net, gross,
+        _bars(costs, frame, said.atr, memo), frame.ts_event, as_one_type(entry), as_one_type(said.exit_long),
+        as_one_type(said.exit_short), as_one_type(said.target),
+        _taker(replace(costs, multiplier=1.0), frame, memo), first, last,
+        parameters(document, costs, settings), net, gross,
     )  # fmt: skip
     trades = Trades.of(rows, frame)
     return _Walked(
@@ -209,6 +207,16 @@ def _taker(costs: Costs, frame: Frame, memo: Memo) -> Floats:
     found = memo.get(key)
     if found is None:
         found = as_one_type(costs.taker(frame))
+        memo.put(key, found)
+    return found
+
+
+def _bars(costs: Costs, frame: Frame, atr: Floats, memo: Memo) -> Floats:
+    key = (frame.token, "bars", costs)
+    found = memo.get(key)
+    if found is None:
+        taker = _taker(costs, frame, memo)
+        found = as_one_type(simulate.bars_of(frame, taker, atr, funding=costs.funding))
         memo.put(key, found)
     return found
 

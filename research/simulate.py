@@ -22,6 +22,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from research.market import Frame
 from strategies.compiled import compiled
 
 Floats = NDArray[np.float64]
@@ -30,6 +31,10 @@ Ints = NDArray[np.int64]
 # Why a trade ended.
 STOP, TARGET, TIME, CONDITION, TRAIL, PASSED, END = range(7)
 REASONS = ("stop", "target", "time_stop", "condition", "trail", "stop_passed", "end")
+
+# Columns of `bars_of`: what a walk reads of a bar lies side by side, in one line of the processor's cache.
+OPEN, HIGH, LOW, CLOSE, TAKER, PAID_RATE, PAID_COUNT, ATR = range(8)
+BAR_COLUMNS = 8
 
 # How an entry is sent.
 MARKET, POST_ONLY, POST_ONLY_THEN_MARKET = range(3)
@@ -64,22 +69,26 @@ def _up(price: float, tick: float, scale: float) -> float:
     return round(math.ceil(price / tick - 1e-9) * tick * scale) / scale
 
 
+def bars_of(frame: Frame, taker: Floats, atr: Floats, *, funding: bool) -> Floats:
+    """Return what a walk reads of each bar, a row a bar; without `funding` nobody pays any."""
+    bars = np.empty((len(frame), BAR_COLUMNS))
+    columns = (frame.open, frame.high, frame.low, frame.close, taker, frame.paid_rate, frame.paid_count, atr)
+    for column, values in enumerate(columns):
+        bars[:, column] = values
+    if not funding:
+        bars[:, PAID_RATE] = 0.0
+    return bars
+
+
 @compiled
 def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a whole
-    open_: Floats,
-    high: Floats,
-    low: Floats,
-    close: Floats,
+    bars: Floats,
     ts: Ints,
     entry: NDArray[np.int8],
     exit_long: NDArray[np.bool_],
     exit_short: NDArray[np.bool_],
     target_price: Floats,
-    atr: Floats,
-    taker: Floats,
     plan_taker: Floats,
-    paid_rate: Floats,
-    paid_count: Ints,
     first: int,
     last: int,
     p: Floats,
@@ -90,17 +99,18 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
 
     Signals count from `first` on; what is open at the end is closed at the last close.
     """
-    rows = 0
+    signals, rows = np.empty(max(last - first, 0), np.int64), 0
     for t in range(first, last):
-        if entry[t] != 0:
-            rows += 1
+        signals[rows] = t
+        rows += entry[t] != 0
     trades = np.empty((rows, TRADE_COLUMNS))
-    count = 0
+    count, following = 0, 0
     stop_atr, first_r, second_r, trail_atr = p[P_STOP_ATR], p[P_TARGET_1], p[P_TARGET_2], p[P_TRAIL_ATR]
-    time_bars, time_settlements = p[P_TIME_BARS], p[P_TIME_SETTLEMENTS]
+    time_settlements = p[P_TIME_SETTLEMENTS]
     style, tick, scale = int(p[P_STYLE]), p[P_TICK], p[P_SCALE]
     maker, taker_fee, plan_maker, max_cost_r = p[P_MAKER], p[P_TAKER], p[P_PLAN_MAKER], p[P_MAX_COST_R]
     frame_ns, delay = int(p[P_FRAME_NS]), int(p[P_DELAY])
+    time_ns = int(p[P_TIME_BARS]) * frame_ns
     cooldown_ns, loss_ns = int(p[P_COOLDOWN]) * frame_ns, int(p[P_LOSS_COOLDOWN]) * frame_ns
     blocked_until, losses = -1, 0  # signals at or before it are refused
     path = np.empty(4)
@@ -108,15 +118,20 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
     t = first
     while t < last:
         # --- wait for a signal that may be taken -----------------------------------------------------------
-        if entry[t] == 0 or ts[t] <= blocked_until:
+        while following < rows and signals[following] < t:
+            following += 1
+        if following == rows:
+            break
+        t = signals[following]
+        if ts[t] <= blocked_until:
             t += 1
             continue
         s = t + delay  # the row at whose close the order is sent
         if s >= last:
             break
         side = int(entry[t])
-        distance = stop_atr * atr[t]
-        reference = close[t]
+        distance = stop_atr * bars[t, ATR]
+        reference = bars[t, CLOSE]
         plan_in = plan_maker if style == POST_ONLY else plan_taker[t]
         if (
             not (distance > 0.0 and distance < reference)
@@ -127,14 +142,14 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
 
         # --- entry -----------------------------------------------------------------------------------------
         k = s  # the row of the entry's bar
-        price, cost_in = close[s], taker[s]
+        price, cost_in = bars[s, CLOSE], bars[s, TAKER]
         resting, filled_at = False, 0
         if style != MARKET:
-            limit = _down(close[s] - tick, tick, scale) if side > 0 else _up(close[s] + tick, tick, scale)
+            limit = _down(price - tick, tick, scale) if side > 0 else _up(price + tick, tick, scale)
             k = s + 1
             if k >= last:
                 break
-            _set_path(path, open_[k], high[k], low[k], close[k])
+            _set_path(path, bars, k)
             filled_at = -1
             for step in range(4):
                 if (path[step] - limit) * side < 0.0:
@@ -146,7 +161,7 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
                 t = k + 1 if delay == 0 else k
                 continue
             else:
-                price, cost_in = close[k], taker[s]
+                price, cost_in = bars[k, CLOSE], bars[s, TAKER]
         stop = price - side * distance
         stop = _down(stop, tick, scale) if side > 0 else _up(stop, tick, scale)
         rounded = (price - stop) * side
@@ -169,8 +184,8 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
         entry_row, left, best, mark = k, 1.0, price, price
         sum_gross, sum_cost, sum_funding, sum_exit = 0.0, cost_in, 0.0, 0.0
         net[k] -= cost_in
-        settlements, halved, reason = 0, False, -1
-        stop_cost = taker[s] if resting else taker[k]  # priced when the stop is sent
+        settlements, halved, reason = 0.0, False, -1
+        stop_cost = bars[s, TAKER] if resting else bars[k, TAKER]  # priced when the stop is sent
         zero_ts = ts[k]
         closing_at, closing_reason = -1, -1  # a delayed order to close
         blocked_until = max(blocked_until, zero_ts + cooldown_ns)
@@ -182,7 +197,7 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
             entry_bar = resting and k == entry_row
             bar_gross, bar_cost = 0.0, 0.0
             overrun, hit_first = False, False
-            worst, reach = (low[k], high[k]) if side > 0 else (high[k], low[k])
+            worst, reach = (bars[k, LOW], bars[k, HIGH]) if side > 0 else (bars[k, HIGH], bars[k, LOW])
             steps = 4
             if (
                 not entry_bar
@@ -192,7 +207,7 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
             ):
                 steps = 0  # nothing inside the bar: most bars
             else:
-                _set_path(path, open_[k], high[k], low[k], close[k])
+                _set_path(path, bars, k)
             for step in range(steps):
                 at = path[step]
                 if entry_bar and step <= filled_at:
@@ -224,7 +239,7 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
                 if left <= 0.0:
                     left, reason = 0.0, TARGET
                     break
-            now = close[k]
+            now = bars[k, CLOSE]
             if entry_bar and left > 0.0 and not overrun:
                 # The targets are sent at this close: what lies inside the market fills there.
                 if left_1 > 0.0 and (now - aim_1) * side >= 0.0:
@@ -253,13 +268,14 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
                     if (now - stop) * side <= 0.0:
                         leave = PASSED
                 # The settlement of this moment is paid by who holds at the close.
-                paid = -side * paid_rate[k] * left * now / price
-                sum_funding += paid
-                net[k] += paid
-                settlements += paid_count[k]
+                if bars[k, PAID_RATE] != 0.0:
+                    paid = -side * bars[k, PAID_RATE] * left * now / price
+                    sum_funding += paid
+                    net[k] += paid
+                settlements += bars[k, PAID_COUNT]
                 if leave < 0 and closing_at < 0:
                     due = -1
-                    if time_bars > 0.0 and ts[k] - zero_ts >= time_bars * frame_ns:
+                    if time_ns > 0 and ts[k] - zero_ts >= time_ns:
                         due = TIME
                     if time_settlements > 0.0 and settlements >= time_settlements:
                         due = TIME
@@ -272,7 +288,7 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
                             closing_at, closing_reason = k + delay, due
                     elif trail_atr > 0.0:
                         best = max(best, now) if side > 0 else min(best, now)
-                        moved = best - side * trail_atr * atr[k]
+                        moved = best - side * trail_atr * bars[k, ATR]
                         moved = _down(moved, tick, scale) if side > 0 else _up(moved, tick, scale)
                         if (moved - stop) * side > 0.0:
                             stop = moved
@@ -284,7 +300,7 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
                     leave = END
                 bar_gross += left * (now - mark) * side / price
                 if leave >= 0:
-                    bar_cost += left * taker[k] * now / price
+                    bar_cost += left * bars[k, TAKER] * now / price
                     sum_exit += left * now
                     left, reason = 0.0, leave
                 mark = now
@@ -297,15 +313,14 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
             k += 1
         if left > 0.0:  # entered at the last close of the window: out at the same price
             k = last - 1
-            net[k] -= taker[k]
-            sum_cost += taker[k]
-            sum_exit, reason = left * close[k], END
-        trade = trades[count]
+            net[k] -= bars[k, TAKER]
+            sum_cost += bars[k, TAKER]
+            sum_exit, reason = left * bars[k, CLOSE], END
+        trades[count, ENTRY_ROW], trades[count, EXIT_ROW], trades[count, SIDE] = entry_row, k, side
+        trades[count, ENTRY_PRICE], trades[count, EXIT_PRICE] = price, sum_exit
+        trades[count, STOP_DISTANCE], trades[count, RISK], trades[count, REASON] = distance, risk, reason
+        trades[count, GROSS], trades[count, COST], trades[count, FUNDING] = sum_gross, sum_cost, sum_funding
         count += 1
-        trade[ENTRY_ROW], trade[EXIT_ROW], trade[SIDE] = entry_row, k, side
-        trade[ENTRY_PRICE], trade[EXIT_PRICE], trade[STOP_DISTANCE] = price, sum_exit, distance
-        trade[GROSS], trade[COST], trade[FUNDING], trade[RISK] = sum_gross, sum_cost, sum_funding, risk
-        trade[REASON] = reason
 
         # --- after -----------------------------------------------------------------------------------------
         if sum_gross - sum_cost + sum_funding < 0.0:
@@ -323,8 +338,9 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - one state machine, compiled as a who
 
 
 @compiled
-def _set_path(path: Floats, open_: float, high: float, low: float, close: float) -> None:
-    path[0], path[3] = open_, close
+def _set_path(path: Floats, bars: Floats, k: int) -> None:
+    open_, high, low = bars[k, OPEN], bars[k, HIGH], bars[k, LOW]
+    path[0], path[3] = open_, bars[k, CLOSE]
     if abs(high - open_) < abs(low - open_):
         path[1], path[2] = high, low
     else:

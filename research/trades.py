@@ -45,26 +45,27 @@ class Trades:
     @classmethod
     def of(cls, rows: Floats, frame: Frame) -> Trades:
         """Return the trades of one instrument from the rows of `simulate.walk`."""
-        entry_row = rows[:, simulate.ENTRY_ROW].astype(np.int64)
-        exit_row = rows[:, simulate.EXIT_ROW].astype(np.int64)
-        gross, cost, funding = (rows[:, k].copy() for k in (simulate.GROSS, simulate.COST, simulate.FUNDING))
-        risk, net = rows[:, simulate.RISK].copy(), gross - cost + funding
+        columns = np.ascontiguousarray(rows.T)  # one copy; what follows are its rows
+        entry_row = columns[simulate.ENTRY_ROW].astype(np.int64)
+        exit_row = columns[simulate.EXIT_ROW].astype(np.int64)
+        gross, cost, funding = columns[simulate.GROSS], columns[simulate.COST], columns[simulate.FUNDING]
+        risk, net = columns[simulate.RISK], gross - cost + funding
         return cls(
             instrument=np.full(len(rows), frame.instrument),
             entry_row=entry_row,
             exit_row=exit_row,
             entry_ts=frame.ts_event[entry_row],
             exit_ts=frame.ts_event[exit_row],
-            side=rows[:, simulate.SIDE].astype(np.int8),
-            entry_price=rows[:, simulate.ENTRY_PRICE].copy(),
-            exit_price=rows[:, simulate.EXIT_PRICE].copy(),
+            side=columns[simulate.SIDE].astype(np.int8),
+            entry_price=columns[simulate.ENTRY_PRICE],
+            exit_price=columns[simulate.EXIT_PRICE],
             gross=gross,
             cost=cost,
             funding=funding,
             net=net,
             r=net / risk,
             risk=risk,
-            reason=rows[:, simulate.REASON].astype(np.int8),
+            reason=columns[simulate.REASON].astype(np.int8),
         )
 
     @classmethod

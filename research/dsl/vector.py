@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial, reduce
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -48,7 +49,7 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "larger": np.maximum,
     "smaller": np.minimum,
 }
-_LOGIC = {"and": np.logical_and, "or": np.logical_or}
+_LOGIC: dict[str, Callable[..., Any]] = {"and": np.logical_and, "or": np.logical_or}
 
 
 class Memo:
@@ -100,37 +101,43 @@ class Evaluation(NamedTuple):
 def evaluate(document: Document, frame: Frame, memo: Memo | None = None) -> Evaluation:
     """Return the entries and exits of a document on every bar, and the value of every step."""
     program = compile_document(document)
-    values = step_values(program, frame, memo if memo is not None else Memo())
+    memo = memo if memo is not None else Memo()
+    values = step_values(program, frame, memo)
     size = len(frame)
-    nothing = np.zeros(size, bool)
 
     def part(at: int) -> NDArray[np.bool_]:
-        return values[at] if at >= 0 else nothing
+        found: NDArray[np.bool_] = (
+            values[at] if at >= 0 else _kept(memo, frame, "false", lambda: np.zeros(size, bool))
+        )
+        return found
 
     atr = values[program.atr]
-    long, short = part(program.entry_long), part(program.entry_short)
-    entry = long.astype(np.int8) - short.astype(np.int8)
-    ready = np.isfinite(atr)
-    ready[: program.ready_bars - 1] = False
-    target = values[program.target] if program.target >= 0 else None
-    if target is not None:
-        target = np.broadcast_to(target, size)
-        beyond = (target - frame.close) * entry > 0.0
-        ready &= beyond
+    entry = kernels.speaking(
+        as_one_type(part(program.entry_long)),
+        as_one_type(part(program.entry_short)),
+        as_one_type(atr),
+        program.ready_bars,
+    )
+    if program.target >= 0:
+        target = np.ascontiguousarray(np.broadcast_to(values[program.target], size))
+        entry[~((target - frame.close) * entry > 0.0)] = 0  # beyond the close, or there is nothing to gain
+    else:
+        target = _kept(memo, frame, "missing", lambda: np.full(size, np.nan))
     if not document.trades(frame.coin):
-        ready[:] = False
-    entry[~ready] = 0
+        entry[:] = 0
     if document.once_per_settlement:
         entry = _first_of_settlement(entry, frame)
-    return Evaluation(
-        program,
-        entry,
-        part(program.exit_long),
-        part(program.exit_short),
-        np.ascontiguousarray(target) if target is not None else np.full(size, np.nan),
-        atr,
-        values,
-    )
+    return Evaluation(program, entry, part(program.exit_long), part(program.exit_short), target, atr, values)
+
+
+def _kept(memo: Memo, frame: Frame, name: str, make: Callable[[], Value]) -> Value:
+    """Return a column of the memo, made where it is not there; it is read-only."""
+    found = memo.get((frame.token, name))
+    if found is None:
+        found = make()
+        found.flags.writeable = False
+        memo.put((frame.token, name), found)
+    return found
 
 
 def _first_of_settlement(entry: NDArray[np.int8], frame: Frame) -> NDArray[np.int8]:
@@ -152,15 +159,13 @@ def step_values(program: Program, frame: Frame, memo: Memo) -> tuple[Value, ...]
             if step.op == "const":
                 values.append(step.value)
                 continue
-            key = (frame.token, step.key)
-            found = memo.get(key)
-            if found is None:
-                own = frame.higher(step.frame)[0] if step.frame else frame
-                found = np.ascontiguousarray(compute(step, [values[arg] for arg in step.args], own, frame))
-                found.flags.writeable = False
-                memo.put(key, found)
-            values.append(found)
+            values.append(_kept(memo, frame, step.key, partial(_step_column, step, values, frame)))
     return tuple(values)
+
+
+def _step_column(step: Step, values: list[Value], frame: Frame) -> Value:
+    own = frame.higher(step.frame)[0] if step.frame else frame
+    return np.ascontiguousarray(compute(step, [values[arg] for arg in step.args], own, frame))
 
 
 def compute(step: Step, args: list[Value], own: Frame, base: Frame) -> Value:
@@ -171,7 +176,7 @@ def compute(step: Step, args: list[Value], own: Frame, base: Frame) -> Value:
     if op in _ELEMENTWISE:
         return _column(_ELEMENTWISE[op](*args), size)
     if op in _LOGIC:
-        return _LOGIC[op].reduce(args)
+        return reduce(_LOGIC[op], args)
     special = _SPECIAL.get(op)
     return getattr(own, op) if special is None else special(step, args, own, base)
 
@@ -209,14 +214,8 @@ def _lagged(x: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     return out
 
 
-def _crossed(step: Step, args: list[Value], own: Frame) -> NDArray[np.bool_]:
-    a, b = (_column(arg, len(own)) for arg in args)
-    out = np.zeros(len(own), bool)
-    if step.op == "cross_up":
-        out[1:] = (a[1:] > b[1:]) & (a[:-1] <= b[:-1])
-    else:
-        out[1:] = (a[1:] < b[1:]) & (a[:-1] >= b[:-1])
-    return out
+def _crossed(a: Value, b: Value, size: int) -> NDArray[np.bool_]:
+    return kernels.crossed(as_one_type(_column(a, size)), as_one_type(_column(b, size)))
 
 
 def _change(step: Step, args: list[Value], own: Frame) -> NDArray[np.float64]:
@@ -226,14 +225,7 @@ def _change(step: Step, args: list[Value], own: Frame) -> NDArray[np.float64]:
 
 def _closed(step: Step, args: list[Value], base: Frame) -> NDArray[np.float64]:
     higher, rows = base.higher(step.n)
-    return _aligned(_column(args[0], len(higher)), rows)
-
-
-def _aligned(x: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    out = np.full(len(rows), np.nan)
-    known = rows >= 0
-    out[known] = x[rows[known]]
-    return out
+    return kernels.taken(as_one_type(_column(args[0], len(higher))), as_one_type(rows))
 
 
 _SPECIAL: dict[str, Callable[[Step, list[Value], Frame, Frame], Value]] = {
@@ -245,8 +237,8 @@ _SPECIAL: dict[str, Callable[[Step, list[Value], Frame, Frame], Value]] = {
     ),
     "atr": lambda step, _, own, __: kernels.wilder(kernels.true_range(own.high, own.low, own.close), step.n),
     "adx": lambda step, _, own, __: kernels.directional_index(own.high, own.low, step.n),
-    "cross_up": lambda step, args, own, _: _crossed(step, args, own),
-    "cross_down": lambda step, args, own, _: _crossed(step, args, own),
+    "cross_up": lambda _, args, own, __: _crossed(args[0], args[1], len(own)),
+    "cross_down": lambda _, args, own, __: _crossed(args[1], args[0], len(own)),
     "higher": lambda step, args, _, base: _closed(step, args, base),
     "funding_quantile": lambda step, _, own, __: own.funding_quantile(step.n, step.value, step.days),
 }
