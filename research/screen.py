@@ -1,14 +1,14 @@
 """The screen: every candidate over a market in one pass, with costs, funding and exits.
 
 Guarantees: a candidate's numbers do not depend on the other candidates or on their order; the indicators see
-all earlier bars, only trades are confined to the window; costs x2 re-price the same trades.  The work is done
-in compiled code that holds no interpreter lock, so threads share a process.
+all earlier bars, only trades are confined to the window; costs x2 re-price the same trades.  Several cores
+are used by several processes (`research.executors`): a candidate is many short steps, and threads wait for
+the interpreter's lock between them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -86,7 +86,6 @@ def screen(
     settings: ScreenSettings | None = None,
     *,
     memo: Memo | None = None,
-    threads: int = 1,
 ) -> list[ScreenResult]:
     """Return one result a document, in order.
 
@@ -97,8 +96,6 @@ def screen(
         them.  `Costs(multiplier=2.0)` is the cost stress.
     memo : Memo or None
         Columns kept between calls on the same market.
-    threads : int
-        Threads that share the candidates.
 
     Raises
     ------
@@ -108,13 +105,7 @@ def screen(
     costs, settings = costs or Costs(), settings or ScreenSettings()
     shared = memo if memo is not None else Memo()
 
-    def work(document: Document) -> ScreenResult:
-        return screen_one(document, market, costs, settings, shared)
-
-    if threads <= 1:
-        return [work(document) for document in documents]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, documents))
+    return [screen_one(document, market, costs, settings, shared) for document in documents]
 
 
 def screen_one(

@@ -11,7 +11,6 @@ import operator
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial, reduce
-from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +52,7 @@ _LOGIC: dict[str, Callable[..., Any]] = {"and": np.logical_and, "or": np.logical
 
 
 class Memo:
-    """Columns by what they are, least recently used first out; threads may share one.
+    """Columns by what they are, least recently used first out.
 
     Parameters
     ----------
@@ -64,26 +63,23 @@ class Memo:
     def __init__(self, max_bytes: int = 512 * 1024 * 1024) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._lock = Lock()
         self._values: OrderedDict[tuple[Any, ...], Value] = OrderedDict()
 
     def get(self, key: tuple[Any, ...]) -> Value | None:
         """Return a kept column, or None."""
-        with self._lock:
-            value = self._values.get(key)
-            if value is not None:
-                self._values.move_to_end(key)
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
         return value
 
     def put(self, key: tuple[Any, ...], value: Value) -> None:
         """Keep a column, and let go of others where there is no room."""
-        with self._lock:
-            before = self._values.pop(key, None)
-            self._bytes += value.nbytes - (0 if before is None else before.nbytes)
-            self._values[key] = value
-            while self._bytes > self._max_bytes and len(self._values) > 1:
-                _, dropped = self._values.popitem(last=False)
-                self._bytes -= dropped.nbytes
+        before = self._values.pop(key, None)
+        self._bytes += value.nbytes - (0 if before is None else before.nbytes)
+        self._values[key] = value
+        while self._bytes > self._max_bytes and len(self._values) > 1:
+            _, dropped = self._values.popitem(last=False)
+            self._bytes -= dropped.nbytes
 
 
 class Evaluation(NamedTuple):

@@ -1,10 +1,11 @@
 """A pool of processes on this machine: the default.
 
-Workers come from a fork server, a clean process without threads that has loaded the compiled kernels; the
-shared context is sent to each once.  A
-worker that dies (out of memory, killed) takes no result with it: what was not finished is done again in a new
-pool, and an item that kills its worker twice is reported by `WorkerDied` with the item's position.  Workers
-end with the process that they work for, also where that one was killed.
+Workers come from a fork server, a clean process without threads that has loaded the compiled kernels.  The
+shared context is sent to each once, and a run of the same work on the same context finds the workers of the
+run before: the rounds of a campaign start none.  A worker that dies (out of memory, killed) takes no result
+with it: what was not finished is done again in a new pool, and an item that kills its worker twice is
+reported by `WorkerDied` with the item's position.  Workers end with the process that they work for, also
+where that one was killed.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ class PoolExecutor:
     def __init__(self, workers: int = 0, preload: Sequence[str] = ()) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         self._preload = [*_PRELOAD, *preload]
+        self._pool: ProcessPoolExecutor | None = None
+        self._serves: tuple[Work, Any] | None = None  # what the workers were started for
 
     def run(self, work: Work, context: Any, items: Sequence[Any]) -> Iterator[Any]:
         """Yield the results in order; at most three items a worker are under way ahead of the reader."""
@@ -85,11 +88,15 @@ class PoolExecutor:
                     raise WorkerDied(done) from None
                 died_at = done
 
+    def close(self) -> None:
+        """End the workers; the end of the process does the same."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool, self._serves = None, None
+
     def _run(self, work: Work, context: Any, items: Sequence[Any]) -> Iterator[Any]:
-        server = multiprocessing.get_context("forkserver")
-        server.set_forkserver_preload(self._preload)
-        waiting: list[Future[Any]] = []
-        pool = ProcessPoolExecutor(self.workers, server, _install, (work, context))
+        pool, waiting = self._workers(work, context), list[Future[Any]]()
+        finished = False
         try:
             for item in items:
                 waiting.append(pool.submit(_call, item))
@@ -97,5 +104,21 @@ class PoolExecutor:
                     yield waiting.pop(0).result()
             while waiting:
                 yield waiting.pop(0).result()
+            finished = True
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            if not finished:
+                self.close()
+
+    def _workers(self, work: Work, context: Any) -> ProcessPoolExecutor:
+        """Return the workers of the run before if it was the same work on the same object, else new ones."""
+        if self._pool is None or self._serves is None or not _same(self._serves, (work, context)):
+            self.close()
+            server = multiprocessing.get_context("forkserver")
+            server.set_forkserver_preload(self._preload)
+            self._pool = ProcessPoolExecutor(self.workers, server, _install, (work, context))
+            self._serves = (work, context)
+        return self._pool
+
+
+def _same(before: tuple[Any, Any], now: tuple[Any, Any]) -> bool:
+    return before[0] is now[0] and before[1] is now[1]

@@ -18,6 +18,11 @@ def spread(context: dict[str, Any], item: int) -> dict[str, Any]:
     return {"item": item, "mean": float(picked.mean()), "deviation": float(picked.std(ddof=1))}
 
 
+def process_of(context: object, item: int) -> int:
+    """Return who works."""
+    return os.getpid()
+
+
 def die_once(marker: str, item: int) -> int:
     """Kill the own process at item 5, the first time only."""
     if item == 5 and not Path(marker).exists():

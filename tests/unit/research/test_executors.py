@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from research.errors import ResearchError
@@ -17,7 +18,7 @@ from research.executors import Executor, PoolExecutor, RayMissing, SerialExecuto
 from research.ledger import sha256_of
 
 # The work must be importable by worker processes: it lives in the fakes, not in this test file.
-from tests.fakes.research_work import die_always, die_once, fail_on_three, spread
+from tests.fakes.research_work import die_always, die_once, fail_on_three, process_of, spread
 
 CONTEXT = {"prices": np.linspace(1.0, 2.0, 1000)}
 
@@ -28,6 +29,15 @@ def digest(executor: Executor) -> str:
 
 def test_a_pool_gives_what_one_process_gives() -> None:
     assert digest(PoolExecutor(2)) == digest(SerialExecutor())
+
+
+def test_the_next_run_of_the_same_work_finds_the_workers_of_the_last() -> None:
+    pool = PoolExecutor(1)
+    (first,), (again,) = pool.run(process_of, CONTEXT, [0]), pool.run(process_of, CONTEXT, [0])
+    (other,) = pool.run(process_of, dict(CONTEXT), [0])  # another context is sent to new ones
+    assert first == again != other
+    pool.close()
+    assert not psutil.pid_exists(other)
 
 
 def test_a_missing_ray_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

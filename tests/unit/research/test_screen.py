@@ -283,11 +283,12 @@ def test_returns_are_the_mean_over_the_instruments_on_the_union_of_their_bars() 
         screen([plain(instruments=["DOGE"])], MarketArrays([one]), FREE)
 
 
-def test_threads_and_order_change_nothing() -> None:
+def test_the_order_and_the_company_change_nothing() -> None:
     market = MarketArrays([frame_of(traded_history(1500, 3))])
     made = random_documents(30, 4)
     first = screen(made, market)
-    for results in (screen(made, market, threads=2), screen(made[::-1], market)[::-1]):
+    alone = [screen([one], market)[0] for one in made]
+    for results in (alone, screen(made[::-1], market)[::-1]):
         for a, b in zip(first, results, strict=True):
             assert a.document_hash == b.document_hash
             assert np.array_equal(a.net, b.net)
