@@ -23,7 +23,7 @@ STRIDE = 4  # values of each of them at a time; the loops below are written out 
 
 
 @compiled
-def _missing(size: int) -> Floats:
+def missing(size: int) -> Floats:
     """Return a column of missing values; a loop compiles in a tenth of the time of `np.full`."""
     out = np.empty(size)
     for t in range(size):
@@ -93,7 +93,7 @@ def _deviations(x: Floats, first: int, n: int, means: Floats, deviations: Floats
 @compiled
 def sma(x: Floats, n: int) -> Floats:
     """Return the mean of the last n values."""
-    out = _missing(len(x))
+    out = missing(len(x))
     for t in range(n - 1, len(x), BLOCK):
         _means(x, t - n + 1, n, out[t : t + BLOCK])
     return out
@@ -102,7 +102,7 @@ def sma(x: Floats, n: int) -> Floats:
 @compiled
 def std(x: Floats, n: int) -> Floats:
     """Return the population standard deviation of the last n values."""
-    out = _missing(len(x))
+    out = missing(len(x))
     means = np.empty(BLOCK)
     for t in range(n - 1, len(x), BLOCK):
         block = out[t : t + BLOCK]
@@ -115,7 +115,7 @@ def std(x: Floats, n: int) -> Floats:
 @compiled
 def zscore(x: Floats, n: int) -> Floats:
     """Return (x - mean) / deviation of the last n values; missing where the deviation is 0."""
-    out = _missing(len(x))
+    out = missing(len(x))
     means, deviations = np.empty(BLOCK), np.empty(BLOCK)
     for t in range(n - 1, len(x), BLOCK):
         block = out[t : t + BLOCK]
@@ -130,7 +130,7 @@ def zscore(x: Floats, n: int) -> Floats:
 @compiled
 def ema(x: Floats, n: int) -> Floats:
     """Return the exponential mean as `strategies.indicators.moving_averages.Ema` does."""
-    out = _missing(len(x))
+    out = missing(len(x))
     if len(x) < n:
         return out
     alpha = 2.0 / (n + 1)
@@ -149,7 +149,7 @@ def highest(x: Floats, n: int) -> Floats:
     Blocks of n (van Herk 1992, Gil and Werman 1993): a window is the end of one block and the beginning of
     the next, so that two running maxima give it, whatever n is.
     """
-    out = _missing(len(x))
+    out = missing(len(x))
     if len(x) < n:
         return out
     until_end = np.empty(n)  # largest from here to the end of the block before
@@ -212,131 +212,9 @@ def speaking(
 
 
 @compiled
-def rank(x: Floats, n: int) -> Floats:
-    """Return the share of the n values before that are smaller."""
-    out = _missing(len(x))
-    counts = np.empty(BLOCK, np.int64)
-    for t in range(n, len(x), BLOCK):
-        now = x[t : t + BLOCK]
-        count = counts[: len(now)]
-        count[:] = 0
-        whole = n - n % STRIDE
-        for j in range(0, whole, STRIDE):
-            row = x[t - n + j : t - n + j + len(now) + STRIDE - 1]
-            for k in range(len(now)):
-                value = now[k]
-                count[k] += (
-                    np.int64(row[k] < value)
-                    + np.int64(row[k + 1] < value)
-                    + np.int64(row[k + 2] < value)
-                    + np.int64(row[k + 3] < value)
-                )
-        for j in range(whole, n):
-            row = x[t - n + j : t - n + j + len(now)]
-            for k in range(len(now)):
-                count[k] += row[k] < now[k]
-        for k in range(len(now)):
-            out[t + k] = count[k] / n
-    return out
-
-
-@compiled
-def _ascending(x: Floats, n: int) -> Floats:
-    """Return the first n values in order."""
-    ordered = x[:n].copy()
-    for i in range(1, n):
-        value, at = ordered[i], i
-        while at > 0 and ordered[at - 1] > value:
-            ordered[at] = ordered[at - 1]
-            at -= 1
-        ordered[at] = value
-    return ordered
-
-
-@compiled
-def _exchange(ordered: Floats, old: float, new: float) -> None:
-    """Replace a value by another in ordered values, moving only what lies between the two."""
-    at = _count_below(ordered, old)
-    above, below = ordered[at + 1 :], ordered[:at]
-    if len(above) and above[0] < new:
-        moved = ordered[at : at + 1 + _count_below(above, new)]
-        for i in range(len(moved) - 1):
-            moved[i] = moved[i + 1]
-        moved[-1] = new
-    else:
-        moved = ordered[at - _count_above(below, new) : at + 1]
-        for i in range(len(moved) - 1, 0, -1):
-            moved[i] = moved[i - 1]
-        moved[0] = new
-
-
-@compiled
-def _count_below(ordered: Floats, value: float) -> int:
-    """Return how many of some ordered values are below a value."""
-    first, left = 0, len(ordered)
-    while left > 0:
-        half = left // 2
-        if ordered[first + half] < value:
-            first += half + 1
-            left -= half + 1
-        else:
-            left = half
-    return first
-
-
-@compiled
-def _count_above(ordered: Floats, value: float) -> int:
-    """Return how many of some ordered values are above a value."""
-    first, left = 0, len(ordered)
-    while left > 0:
-        half = left // 2
-        if ordered[first + half] <= value:
-            first += half + 1
-            left -= half + 1
-        else:
-            left = half
-    return len(ordered) - first
-
-
-@compiled
-def quantile(x: Floats, n: int, q: float) -> Floats:
-    """Return the q-quantile of the n values before, interpolated as numpy does."""
-    out = _missing(len(x))
-    if len(x) <= n:
-        return out
-    ordered = _ascending(x, n)
-    place = (n - 1) * q
-    index = int(place)
-    part = place - index
-    for t in range(n, len(x)):
-        low = ordered[index]
-        if part == 0.0:
-            out[t] = low
-        else:
-            high = ordered[index + 1]
-            out[t] = high - (high - low) * (1.0 - part) if part >= 0.5 else low + (high - low) * part
-        _exchange(ordered, x[t - n], x[t])
-    return out
-
-
-@compiled
-def median(x: Floats, n: int) -> Floats:
-    """Return the median of the n values before, as `SortedWindow.median` does."""
-    out = _missing(len(x))
-    if len(x) <= n:
-        return out
-    ordered = _ascending(x, n)
-    half = n // 2
-    for t in range(n, len(x)):
-        out[t] = ordered[half] if n % 2 else (ordered[half - 1] + ordered[half]) / 2.0
-        _exchange(ordered, x[t - n], x[t])
-    return out
-
-
-@compiled
 def rsi(x: Floats, n: int) -> Floats:
     """Return RSI as `strategies.indicators.rsi.Rsi` does."""
-    out = _missing(len(x))
+    out = missing(len(x))
     if len(x) <= n:
         return out
     gains, losses = np.empty(n), np.empty(n)
@@ -369,7 +247,7 @@ def rsi(x: Floats, n: int) -> Floats:
 @compiled
 def wilder(x: Floats, n: int) -> Floats:
     """Return Wilder's mean as `strategies.indicators.wilder.WilderMean` does."""
-    out = _missing(len(x))
+    out = missing(len(x))
     if len(x) < n:
         return out
     value = python_sum(x, 0, n) / n
@@ -399,7 +277,7 @@ def true_range(high: Floats, low: Floats, close: Floats) -> Floats:
 def directional_index(high: Floats, low: Floats, n: int) -> Floats:
     """Return ADX as `strategies.indicators.wilder.Adx` does."""
     size = len(high)
-    out = _missing(size)
+    out = missing(size)
     if size < 2 * n:
         return out
     plus, minus = np.empty(size - 1), np.empty(size - 1)

@@ -19,7 +19,8 @@ from catalog.store import Catalog
 from catalog.symbols import parse_instrument
 from catalog.timeframes import BarArrays, resample
 from research.errors import MarketError
-from research.kernels import quantile, taken
+from research.kernels import taken
+from research.ordered import quantile
 from risk.vocabulary import DAY_NS, HOUR_NS, MINUTE_NS, InstrumentRules
 from strategies.compiled import as_one_type
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from research import kernels
+from research import kernels, ordered
 from research.dsl.document import Document
 from research.dsl.program import Program, Step, compile_document
 from research.market import Frame
@@ -31,8 +31,8 @@ _WINDOWED: dict[str, Callable[..., Any]] = {
     "lowest": kernels.lowest,
     "std": kernels.std,
     "zscore": kernels.zscore,
-    "rank": kernels.rank,
-    "median": kernels.median,
+    "rank": ordered.rank,
+    "median": ordered.median,
     "rsi": kernels.rsi,
 }
 _ELEMENTWISE: dict[str, Callable[..., Any]] = {
@@ -229,7 +229,7 @@ _SPECIAL: dict[str, Callable[[Step, list[Value], Frame, Frame], Value]] = {
     "roc": lambda step, args, own, _: _change(step, args, own),
     "div": lambda _, args, own, __: _divided(args[0], args[1], len(own)),
     "quantile": lambda step, args, own, _: skipping(
-        kernels.quantile, _column(args[0], len(own)), step.n, step.value
+        ordered.quantile, _column(args[0], len(own)), step.n, step.value
     ),
     "atr": lambda step, _, own, __: kernels.wilder(kernels.true_range(own.high, own.low, own.close), step.n),
     "adx": lambda step, _, own, __: kernels.directional_index(own.high, own.low, step.n),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from research import kernels
+from research import kernels, ordered
 from research.dsl import vector
 from research.dsl.builtin import BUILTIN, builtin_document
 from research.dsl.document import Document
@@ -119,7 +119,7 @@ WINDOW_MUTANTS: dict[str, tuple[str, Callable[..., Floats]]] = {
     "deviation of the whole sample": ("std", whole_sample_std),
     "z-score of the whole sample": ("zscore", whole_sample_zscore),
     "rank in the whole sample": ("rank", whole_sample_rank),
-    "median one bar early": ("median", shifted(kernels.median, 1)),
+    "median one bar early": ("median", shifted(ordered.median, 1)),
     "rsi of the next bar": ("rsi", shifted(kernels.rsi, 1)),
     "sma filled backwards": ("sma", backfilled),
 }
