@@ -89,8 +89,6 @@ class _Returns:
     def catch_up(self, tape: deque[tuple[Bar, ...]]) -> None:
         """Take over the bars that came since the last call."""
         last = self.last_ts
-        if tape[-1][0][2] <= last:
-            return
         fresh: list[tuple[Bar, ...]] = []
         for bars in reversed(tape):
             if bars[0][2] <= last:
@@ -180,7 +178,7 @@ class CorrelationBook:
         self._tapes: dict[int, deque[tuple[Bar, ...]]] = {
             m: deque(maxlen=self._window + 1) for m in TIMEFRAMES
         }
-        self._series = {m: _Returns(m, self._window) for m in TIMEFRAMES}
+        self._series = [(tape, _Returns(m, self._window)) for m, tape in self._tapes.items()]
         self._stored: dict[Pair, tuple[int, float]] = {}
         self._asked: dict[Pair, int] = {}
         self._now = 0
@@ -197,9 +195,9 @@ class CorrelationBook:
 
     def rest(self) -> None:
         """Take over in a quiet moment the bars of the timeframes that were asked for."""
-        for minutes, series in self._series.items():
+        for tape, series in self._series:
             if series.last_ts:
-                series.catch_up(self._tapes[minutes])
+                series.catch_up(tape)
 
     def warmup_bars(self) -> dict[int, int]:
         """Return how many bars of each timeframe (minutes) fill the window."""
@@ -221,7 +219,9 @@ class CorrelationBook:
         """
         if not -1.0 <= value <= 1.0:
             raise ValueError(f"correlation of {a} and {b} was {value}, expected a number in [-1, 1]")
-        pair = pair_of(a, b)
+        return self._offer(pair_of(a, b), value, ts)
+
+    def _offer(self, pair: Pair, value: float, ts: int) -> float:
         stored = self._stored.get(pair)
         if stored is not None:
             threshold = self._settings.max_abs_correlation
@@ -250,17 +250,18 @@ class CorrelationBook:
                 self.revision += 1
                 measured = self.measure(*pair)
                 if measured is not None:
-                    self.update(*pair, measured, ts)
+                    self._offer(pair, measured, ts)
         return min([asked[pair] for pair in pairs]) + every if pairs else None
 
     def measure(self, a: str, b: str) -> float | None:
         """Return Pearson of the pair on the finest timeframe with enough common returns, None if none has."""
-        for minutes, tape in self._tapes.items():
-            if len(tape) <= self._minimum:
+        minimum = self._minimum
+        for tape, series in self._series:
+            if len(tape) <= minimum:
                 continue
-            series = self._series[minutes]
-            series.catch_up(tape)
-            value = series.pearson(a, b, self._now, self._minimum)
+            if tape[-1][0][2] > series.last_ts:
+                series.catch_up(tape)
+            value = series.pearson(a, b, self._now, minimum)
             if value is not None:
                 return value
         return None

@@ -8,6 +8,7 @@ alarms that fails is logged and no more: an alarm about it would come back to it
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -18,24 +19,35 @@ HANDLER_ERROR = "handler_error"
 
 
 def guarded[**P, R](handler: Callable[P, R]) -> Callable[P, R | None]:
-    """Wrap a method of a component that has `publish_message`, `desk_clock` and `log`."""
+    """Wrap a method of a component that has `publish_message`, `desk_clock` and `log`.
 
+    The method takes one message by position, or none.
+    """
     call: Callable[..., R] = handler
 
-    @functools.wraps(handler)
-    def wrapped(*args: Any) -> R | None:
-        # Handlers get at most one message, by position; no keywords, since this runs a dozen times a signal.
+    def failed(component: Any, error: Exception, message: object) -> None:
+        subject = f"{type(component).__name__}.{handler.__name__}"
+        detail = f"{type(error).__name__}: {error}"
+        component.log.error(f"{subject} raised {detail}")
+        if not isinstance(message, Alarm):
+            alarm = Alarm(component.desk_clock.now_ns, HANDLER_ERROR, subject, detail)
+            component.publish_message(bus.ALARM, alarm)
+
+    # Two of them, because this runs a dozen times a signal and a call with `*args` costs twice as much.
+    def wrapped(component: Any, message: Any) -> R | None:
         try:
-            return call(*args)
+            return call(component, message)
         except Exception as error:  # noqa: BLE001 - any failure must reach the bus; the engine would swallow it
-            component: Any = args[0]
-            subject = f"{type(component).__name__}.{handler.__name__}"
-            detail = f"{type(error).__name__}: {error}"
-            component.log.error(f"{subject} raised {detail}")
-            if not isinstance(args[-1], Alarm):
-                component.publish_message(
-                    bus.ALARM, Alarm(component.desk_clock.now_ns, HANDLER_ERROR, subject, detail)
-                )
+            failed(component, error, message)
             return None
 
-    return cast("Callable[P, R | None]", wrapped)
+    def wrapped_alone(component: Any) -> R | None:
+        try:
+            return call(component)
+        except Exception as error:  # noqa: BLE001 - see above
+            failed(component, error, None)
+            return None
+
+    takes_message = len(inspect.signature(handler).parameters) > 1
+    outer = functools.wraps(handler)(wrapped if takes_message else wrapped_alone)
+    return cast("Callable[P, R | None]", outer)

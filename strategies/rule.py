@@ -150,17 +150,9 @@ class Panel:
 def signal_of(rule: Rule | type[Rule], bar: Bar, setup: Setup) -> Signal:
     """Return the `Signal` that a setup on `bar` becomes; its trace id is
     `<strategy>/<instrument>/<ts_event>`."""
+    name, instrument, ts = rule.name, bar.instrument, bar.ts_event
+    side, exits, confidence, atr, entry_style, indicators = setup
     return Signal(
-        trace_id=f"{rule.name}/{bar.instrument}/{bar.ts_event}",
-        ts_event=bar.ts_event,
-        strategy=rule.name,
-        instrument=bar.instrument,
-        minutes=bar.minutes,
-        side=setup.side,
-        reference_price=bar.close,
-        exits=setup.exits,
-        confidence=setup.confidence,
-        atr=setup.atr,
-        entry_style=setup.entry_style,
-        indicators=setup.indicators,
-    )
+        f"{name}/{instrument}/{ts}", ts, name, instrument, bar.minutes, side, bar.close, exits, confidence,
+        atr, entry_style, indicators,
+    )  # fmt: skip
