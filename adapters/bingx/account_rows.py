@@ -1,4 +1,4 @@
-"""Account payloads as frozen rows: balances, positions, modes; pure and strict.
+"""Account payloads as frozen rows: balances, positions, income, modes; pure and strict.
 
 Guarantees: both spellings of a field that the venue uses are understood; an empty amount is refused where a
 balance depends on it; a malformed list is never an empty one, so nobody concludes "flat" from it.
@@ -55,6 +55,17 @@ class PositionRow(NamedTuple):
     updated_ms: int
 
 
+class IncomeRow(NamedTuple):
+    """Something that moved the balance; `amount` above 0 was received."""
+
+    symbol: str
+    kind: str
+    amount: Decimal
+    asset: str
+    ts_ms: int
+    transaction_id: str
+
+
 def balances(data: object) -> dict[str, BalanceRow]:
     """Return balances by asset."""
     found: dict[str, BalanceRow] = {}
@@ -105,6 +116,25 @@ def position(row: Row) -> PositionRow:
         one_way,
         milliseconds(row, "updateTime", where) if row.get("updateTime") not in (None, 0, "0", "") else 0,
     )
+
+
+def incomes(data: object) -> list[IncomeRow]:
+    """Return what moved the balance, oldest first; the venue may say null where nothing did."""
+    found = []
+    for k, raw in enumerate(rows([] if data is None else data, "income")):
+        where = f"income[{k}]"
+        row = record(raw, where)
+        found.append(
+            IncomeRow(
+                symbol(row, "symbol", where),
+                text(row, "incomeType", where),
+                number(row, "income", where),
+                asset(row, "asset", where),
+                milliseconds(row, "time", where),
+                text(row, "tranId", where),
+            )
+        )
+    return sorted(found, key=lambda row: row.ts_ms)
 
 
 def is_hedge_mode(data: object) -> bool:

@@ -80,6 +80,7 @@ SET_LEVERAGE = _private("set leverage", "swapV2PrivatePostTradeLeverage", dict)
 MARGIN_MODE = _private("margin mode", "swapV2PrivateGetTradeMarginType", dict)
 SET_MARGIN_MODE = _private("set margin mode", "swapV2PrivatePostTradeMarginType", None)
 COMMISSION = _private("commission rate", "swapV2PrivateGetUserCommissionRate", dict)
+INCOME = _private("income", "swapV2PrivateGetUserIncome", object)
 GET_VST = _private("grant of VST", "swapV1PrivatePostTradeGetVst", dict, repeatable=False)
 
 _ORDER = Priority.ORDER

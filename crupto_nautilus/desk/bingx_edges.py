@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,13 +18,16 @@ from nautilus_trader.live.clients import DataClientFactory
 from adapters.bingx.account_guard import AccountFacts, secure_account
 from adapters.bingx.config import DataSettings
 from adapters.bingx.constants import VENUE
+from adapters.bingx.errors import BingxError
 from adapters.bingx.execution import BingxExecutionClient
 from adapters.bingx.factories import data_factory, engine_config, execution_factory
+from adapters.bingx.funding_paid import funding_paid
 from adapters.bingx.market_rows import contracts
 from adapters.bingx.order_journal import OrderJournal
 from adapters.bingx.rest import CONTRACTS, BingxRest
 from adapters.bingx.symbols import venue_symbol
 from crupto_nautilus.desk.assembly import DeskPlan
+from crupto_nautilus.desk.funding_check import Settled
 from crupto_nautilus.desk.live_feed import LiveFeed
 from crupto_nautilus.desk.live_history import require_grid
 from crupto_nautilus.desk.options import PaperOptions
@@ -34,6 +37,7 @@ from crupto_nautilus.errors import SafetyRefusal, UsageError
 
 VST_TOLERANCE_USD = 0.01  # rounding of the venue; funding is compared apart
 DRAIN_S = 4.0  # for what is in flight at the end; the node is stopped by force a second later
+FUNDING_S = 0.8
 
 
 class BingxFeed(LiveFeed):
@@ -73,7 +77,10 @@ class VstVenue:
         # A name of the account that does not tell the key.
         self.account = f"{VENUE}-VST-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
         self.client: BingxExecutionClient | None = None
+        self.funding: Sequence[Settled] | None = None
+        self.funding_problem = "the account was not asked"
         self._equity = plan.equity
+        self._start_ms = plan.start_ns // 1_000_000
         self._checkpoint: Callable[[], object] = lambda: None
         self.opening = asyncio.run(self._check(plan))
 
@@ -122,9 +129,22 @@ class VstVenue:
         if client is None or client.loop is None:
             return ""
         if client.loop is asyncio.get_running_loop():
-            return await client.drain(DRAIN_S)
-        elsewhere = asyncio.run_coroutine_threadsafe(client.drain(DRAIN_S), client.loop)
+            return await self._drain(client)
+        elsewhere = asyncio.run_coroutine_threadsafe(self._drain(client), client.loop)
         return await asyncio.wrap_future(elsewhere)
+
+    async def _drain(self, client: BingxExecutionClient) -> str:
+        unsettled = await client.drain(DRAIN_S)
+        try:
+            asked = funding_paid(client.rest, self._start_ms, client.now_ms())
+            rows = await asyncio.wait_for(asked, FUNDING_S)
+        except (BingxError, TimeoutError) as error:
+            self.funding_problem = f"{type(error).__name__}: {error}".splitlines()[0]
+        else:
+            self.funding = [
+                Settled(f"{row.symbol}.{VENUE}", row.ts_ms * 1_000_000, float(row.amount)) for row in rows
+            ]
+        return unsettled
 
     def own_balance(self, balance: float) -> float:
         """Return the account's balance as the desk counts it: its equity and what the run changed."""

@@ -5,7 +5,7 @@ A feed or venue is one class and one line in `FEEDS` or `VENUES`; the desk betwe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
@@ -22,6 +22,7 @@ from catalog.feed import CLOSE, EngineFeed
 from catalog.instants import run_instants
 from catalog.symbols import parse_instrument
 from crupto_nautilus.desk.assembly import DeskPlan
+from crupto_nautilus.desk.funding_check import Settled
 from crupto_nautilus.desk.options import MONEY_TOLERANCE, PaperOptions
 from crupto_nautilus.desk.plan import Prepared
 from crupto_nautilus.desk.reopening import opening_balance, reopening_marks, reopening_prices
@@ -79,6 +80,12 @@ class Venue(Protocol):
     """Whether the venue's account settles funding; the sandbox does not, the books hold it alone."""
     money_tolerance: float
     """How far account and books may differ, USDT."""
+
+    funding: Sequence[Settled] | None
+    """Settlements of the venue's account since the run began, once it has ended; None: not known."""
+
+    funding_problem: str
+    """Why they are not known."""
 
     opens_again: bool
     """Whether a resumed run's positions were opened again in the account, at another price."""
@@ -183,6 +190,8 @@ class Sandbox:
     account = ""
     account_has_funding = False
     money_tolerance = MONEY_TOLERANCE
+    funding: Sequence[Settled] | None = None
+    funding_problem = ""
     opens_again = True
     opening = None
     settle = None

@@ -22,6 +22,7 @@ from crupto_nautilus.desk.control import Control
 from crupto_nautilus.desk.early_end import ends_at_once, without_an_instant
 from crupto_nautilus.desk.edges import VENUES, Feed, Venue, make_feed
 from crupto_nautilus.desk.facts import run_facts
+from crupto_nautilus.desk.funding_check import funding_difference
 from crupto_nautilus.desk.garbage import rare_collections
 from crupto_nautilus.desk.gentle_end import EndGently, Signals
 from crupto_nautilus.desk.housekeeping import Housekeeping
@@ -125,6 +126,9 @@ def _play(
         balance -= reopening_difference(node.cache, desk)
     node.dispose()
     context.measured["feed"] = feed.figures()
+    earlier = journal.rows_before(last_row) if journal is not None and last_row else None
+    if venue.account_has_funding:
+        balance -= funding_difference(venue, context, earlier)
     run = DeskRun(desk, recording, balance, cpu)
     check_run(run, account_has_funding=venue.account_has_funding, tolerance=venue.money_tolerance)
     if options.feed != "replay" or (feed.ended != "completed" and desk.router.last_ts):
@@ -139,7 +143,6 @@ def _play(
         notes=context.notes,
         measured=context.measured,
     )
-    earlier = journal.rows_before(last_row) if journal is not None and last_row else None
     path = finish(writer, prepared, run, facts, options, journal, earlier)
     if feed.failure:
         raise CheckFailed(

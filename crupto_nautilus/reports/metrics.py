@@ -123,6 +123,7 @@ def _whole(folder: RunFolder, ledger: Ledger) -> dict[str, Any]:
         "bars_per_second": facts.bars_processed / wall if wall else None,
         "latency": facts.measured.get("latency"),
         "feed": facts.measured.get("feed"),
+        "venue_funding": facts.measured.get("venue_funding"),
     }
 
 

@@ -28,12 +28,13 @@ class Audit:
     stale: list[str] = field(default_factory=list)
     fills_differ: list[str] = field(default_factory=list)
     positions_differ: list[str] = field(default_factory=list)
+    funding_differs: list[str] = field(default_factory=list)
     balance_difference: float = 0.0
     unexplained: dict[str, Any] = field(default_factory=dict)
 
     def faultless(self) -> bool:
         lists = (self.doubled, self.missing, self.foreign, self.overfilled, self.stale)
-        more = (self.fills_differ, self.positions_differ, self.unexplained)
+        more = (self.fills_differ, self.positions_differ, self.funding_differs, self.unexplained)
         return not any(lists) and not any(more) and abs(self.balance_difference) <= 0.01
 
 
@@ -127,7 +128,13 @@ def _positions(out: Soak, found: Audit) -> None:
         ours = out.witness.positions.get(symbol, 0.0)
         if abs(ours - venue[symbol]) > 1e-9:
             found.positions_differ.append(f"{symbol}: desk {ours:g}, venue {venue[symbol]:g}")
-    start = out.folder.read_json("summary.json")["equity_start"]
+    summary = out.folder.read_json("summary.json")
+    funding = summary["venue_funding"]
+    if funding is None:
+        found.funding_differs.append("the account's income was not read")
+    else:
+        found.funding_differs += map(str, funding["differing"])
+    start = summary["equity_start"]
     moved = float(out.books["balance"]["balance"]) - out.opening
     found.balance_difference = round(out.witness.balance - start - moved, 6)
 

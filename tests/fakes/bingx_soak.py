@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import secrets
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from crupto_nautilus.desk.paper import run_paper
 from crupto_nautilus.desk.services import PaperContext
 from crupto_nautilus.reports.run_folder import RunFolder
 from tests.fakes.bingx.contracts import BTC, ETH
-from tests.fakes.bingx.settings import Settings
+from tests.fakes.bingx.settings import TEST_KEY, Settings
 from tests.fakes.bingx.threaded import ThreadedBingx
 from tests.fakes.bingx_node import venue_time
 from tests.fakes.pulse_rule import Pulse
@@ -41,8 +42,12 @@ UNLOCK_AFTER_HOURS = 0.5  # trades at random lose: an operator ends each kill sw
 
 
 def settings(speed: float) -> Settings:
-    """Return the exchange of a soak: pings fit for its speed."""
+    """Return the exchange of a soak: pings fit for its speed, an account of its own.
+
+    Two desks on one account lock each other out, so the account of a run that goes on beside is another.
+    """
     return Settings(
+        api_key=f"{TEST_KEY}-{secrets.token_hex(4)}",
         contracts=CONTRACTS,
         start_ms=START_MS,
         speed=speed,

@@ -39,6 +39,7 @@ def check(out: Soak, at_least: int) -> None:
     assert found.stale == []
     assert found.fills_differ == []
     assert found.positions_differ == []
+    assert found.funding_differs == []
     assert abs(found.balance_difference) <= 0.01
     assert found.unexplained == {}
     assert found.intents >= at_least

@@ -1,0 +1,118 @@
+"""Funding as the desk booked it against what the venue paid, settlement by settlement.
+
+The desk books a settlement at its own mark price with the settled rate of the feed; the venue takes its own
+mark and, on a demo account, perhaps its own rate.  Neither may hide the other: the difference is shown, and
+what remains of the balance is compared without it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from risk.vocabulary import HOUR_NS, FundingPaid
+
+if TYPE_CHECKING:
+    from crupto_nautilus.desk.edges import Venue
+    from crupto_nautilus.desk.services import PaperContext
+
+ROW_TOLERANCE_USD: Final = 0.0002  # the venue shows four decimals
+ROW_TOLERANCE_FRACTION: Final = 0.01  # its mark is not ours
+SHOWN: Final = 20
+
+
+class Settled(NamedTuple):
+    """A settlement in the books or at the venue; `amount_usd` above 0 was received."""
+
+    instrument: str
+    ts_ns: int
+    amount_usd: float
+
+
+class Difference(NamedTuple):
+    """A settlement on which desk and venue differ; None: not booked there."""
+
+    instrument: str
+    ts_ns: int
+    desk_usd: float | None
+    venue_usd: float | None
+
+
+def differences(booked: Iterable[Settled], settled: Iterable[Settled]) -> list[Difference]:
+    """Return the settlements that differ by more than rounding and mark price explain, oldest first."""
+    desk, venue = _by_hour(booked), _by_hour(settled)
+    return [
+        Difference(key[1], key[0], desk.get(key), venue.get(key))
+        for key in sorted({*desk, *venue})
+        if not _agree(desk.get(key, 0.0), venue.get(key, 0.0))
+    ]
+
+
+def figures(booked: Sequence[Settled], settled: Sequence[Settled]) -> dict[str, Any]:
+    """Return the comparison for the run's summary."""
+    found = differences(booked, settled)
+    desk_usd, venue_usd = (math.fsum(row.amount_usd for row in rows) for rows in (booked, settled))
+    return {
+        "settlements": len(settled),
+        "desk_usd": desk_usd,
+        "venue_usd": venue_usd,
+        "difference_usd": venue_usd - desk_usd,
+        "differing_count": len(found),
+        "differing": [row._asdict() for row in found[:SHOWN]],
+    }
+
+
+def in_words(found: dict[str, Any]) -> str:
+    """Return the comparison as a note of the run."""
+    text = (
+        f"funding: {found['settlements']} settlements at the venue, {found['venue_usd']:+.4f} USDT; "
+        f"the books hold {found['desk_usd']:+.4f}"
+    )
+    count = found["differing_count"]
+    return f"{text}; {count} settlements differ, see venue_funding in summary.json" if count else text
+
+
+def funding_difference(
+    venue: Venue, context: PaperContext, earlier: Mapping[str, Sequence[Mapping[str, Any]]] | None
+) -> float:
+    """Put the comparison into the run's record; returns how much more the venue paid than the books hold.
+
+    Parameters
+    ----------
+    earlier : mapping or None
+        Rows of the run's earlier sessions, by table.
+    """
+    if venue.funding is None:
+        context.notes.append(f"funding is not compared with the venue's: {venue.funding_problem}")
+        return 0.0
+    booked = [
+        Settled(row["instrument"], int(row["ts_event"]), float(row["amount_usd"]))
+        for row in (earlier or {}).get("funding", ())
+    ]
+    booked += [
+        Settled(row.instrument, row.ts_event, row.amount_usd)
+        for row in context.recording.rows("funding")
+        if isinstance(row, FundingPaid)
+    ]
+    found = figures(booked, venue.funding)
+    context.measured["venue_funding"] = found
+    context.notes.append(in_words(found))
+    return float(found["difference_usd"])
+
+
+def _by_hour(rows: Iterable[Settled]) -> dict[tuple[int, str], float]:
+    found: dict[tuple[int, str], float] = {}
+    for row in rows:
+        key = _hour(row.ts_ns), row.instrument
+        found[key] = found.get(key, 0.0) + row.amount_usd
+    return found
+
+
+def _hour(ts_ns: int) -> int:
+    """Return the settlement's hour: the venue stamps it some seconds later."""
+    return (ts_ns + HOUR_NS // 2) // HOUR_NS * HOUR_NS
+
+
+def _agree(desk: float, venue: float) -> bool:
+    return abs(desk - venue) <= ROW_TOLERANCE_USD + ROW_TOLERANCE_FRACTION * max(abs(desk), abs(venue))
