@@ -131,7 +131,9 @@ class OrderLedger:
         asked for first, so that whoever hears of the end knows why.
         """
         ended = event.state.is_final and event.state is not State.FILLED
-        return ended and tracked.is_reduce_only and not tracked.closed and not tracked.lock.locked()
+        asked_for = tracked.cancel_asked or tracked.replacing
+        current = event.order_id == tracked.venue_id or event.order_id in tracked.children
+        return ended and tracked.is_reduce_only and current and not tracked.closed and not asked_for
 
     def _trade(self, tracked: TrackedOrder, event: OrderEvent) -> None:
         before = tracked.cumulative[event.order_id]

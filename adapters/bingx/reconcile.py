@@ -142,6 +142,10 @@ class Reconciler:
                 return
             if row.state is State.TRIGGERED:
                 return
+            if tracked.is_reduce_only and not tracked.cancel_asked:
+                # Another order closed the position, perhaps since the fills were asked for: its fill is told
+                # before the end that it caused.
+                await self._symbol(tracked.symbol)
         self._ledger.row(tracked, row)
 
     async def _symbol(self, symbol: str) -> None:

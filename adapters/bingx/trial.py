@@ -28,6 +28,7 @@ from adapters.bingx.rest import (
     PREMIUM,
     BingxRest,
 )
+from adapters.bingx.switch_trial import not_asked, switch_and_stop
 from adapters.bingx.user_stream import UserStream
 from adapters.live.rows import Contract
 
@@ -68,9 +69,16 @@ class Trial:
     """Runs the round trip and judges what came back."""
 
     def __init__(
-        self, rest: BingxRest, settings: ExecutionSettings, symbol: str, stop_wait_s: float = 90.0
+        self,
+        rest: BingxRest,
+        settings: ExecutionSettings,
+        symbol: str,
+        stop_wait_s: float = 90.0,
+        *,
+        dead_man: bool = False,
     ) -> None:
         self._rest, self._settings, self._symbol, self._stop_wait_s = rest, settings, symbol, stop_wait_s
+        self._dead_man = dead_man
         self._heard = Heard()
         self._up = asyncio.Event()
 
@@ -145,7 +153,11 @@ class Trial:
             *self._fill_fields(events),
             self._sign(),
         ]
-        return findings + await self._stop(contract, quantity)
+        findings += await self._stop(contract, quantity)
+        if not self._dead_man:
+            return findings + not_asked()
+        await self._close()
+        return findings + await switch_and_stop(self._rest, contract, quantity, await self._mark())
 
     def _order(self, side: str, kind: str, quantity: str, **more: str) -> dict[str, object]:
         return {
@@ -248,15 +260,18 @@ class Trial:
             await asyncio.sleep(0.05)
         return found
 
+    async def _close(self) -> None:
+        await self._rest.call(CANCEL_ALL, {"symbol": self._symbol})
+        for row in positions(await self._rest.call(POSITIONS, {"symbol": self._symbol})):
+            side = "SELL" if row.quantity > 0 else "BUY"
+            closing = self._order(side, "MARKET", f"{abs(row.quantity):f}", reduceOnly="true")
+            await self._rest.call(PLACE, closing)
+
     async def _flatten(self) -> Finding:
         """Cancel and close whatever is left."""
         question, expected = "the account at the end", "flat, no open orders"
         try:
-            await self._rest.call(CANCEL_ALL, {"symbol": self._symbol})
-            for row in positions(await self._rest.call(POSITIONS, {"symbol": self._symbol})):
-                side = "SELL" if row.quantity > 0 else "BUY"
-                closing = self._order(side, "MARKET", f"{abs(row.quantity):f}", reduceOnly="true")
-                await self._rest.call(PLACE, closing)
+            await self._close()
             flat = await self._flat_within(EVENT_WAIT_S)
         except BingxError as error:
             return unknown(0, question, expected, str(error).splitlines()[0])

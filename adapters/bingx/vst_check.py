@@ -24,12 +24,14 @@ class CheckOptions:
     """What to check.
 
     `symbol` stands for all contracts; `market` is where market data of the live venue is read without a key;
-    `round_trip` places orders on the demo account; `provoke_limit` asks too often once.
+    `round_trip` places orders on the demo account, `dead_man` some more of them to see what the dead man's
+    switch does to a stop; `provoke_limit` asks too often once.
     """
 
     symbol: str = "BTC-USDT"
     market: Endpoints = LIVE_DATA
     round_trip: bool = False
+    dead_man: bool = False
     provoke_limit: bool = False
     stop_wait_s: float = 90.0
 
@@ -61,7 +63,8 @@ async def check_vst(
         )
         findings = await questions.all()
         if options.round_trip:
-            findings += await Trial(account, settings, options.symbol, options.stop_wait_s).run()
+            trial = Trial(account, settings, options.symbol, options.stop_wait_s, dead_man=options.dead_man)
+            findings += await trial.run()
     finally:
         for rest in used:
             await rest.close()

@@ -71,6 +71,7 @@ def address_options(body: Callable[..., Any]) -> Callable[..., Any]:
     default=None,
     help="Open and close a minimal position; unset: asked on a terminal.",
 )
+@click.option("--dead-man", is_flag=True, help="With --round-trip: what the dead man's switch does to stops.")
 @click.option("--provoke-limit", is_flag=True, help="Ask too often once, to see how the rate limit answers.")
 @click.option("--stop-wait", default=90.0, show_default=True, help="Seconds to wait for the stop to fire.")
 @key_file_option
@@ -79,6 +80,7 @@ def address_options(body: Callable[..., Any]) -> Callable[..., Any]:
 def check(
     symbol: str,
     round_trip: bool | None,
+    dead_man: bool,
     provoke_limit: bool,
     stop_wait: float,
     key_file: Path | None,
@@ -94,11 +96,14 @@ def check(
     from adapters.bingx.config import LIVE_DATA
     from adapters.bingx.vst_check import CheckOptions, check_vst
 
+    if dead_man and round_trip is False:
+        raise UsageError("--dead-man places orders", found="--read-only", expected="--round-trip")
     settings = _settings(key_file, rest, stream, symbol)
     options = CheckOptions(
         symbol=symbol,
         market=_market(settings.endpoints, LIVE_DATA),
         round_trip=_confirmed(symbol) if round_trip is None else round_trip,
+        dead_man=dead_man,
         provoke_limit=provoke_limit,
         stop_wait_s=stop_wait,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from adapters.bingx.tracked import base_client_id
+from strategies.order_desk import FOREIGN_CHANGE
 from tests.fakes.bingx_soak import Soak
 
 STALE_MS = 60_000  # an entry belongs to the minute after its signal
@@ -29,11 +30,14 @@ class Audit:
     fills_differ: list[str] = field(default_factory=list)
     positions_differ: list[str] = field(default_factory=list)
     funding_differs: list[str] = field(default_factory=list)
+    foreign_changes: list[str] = field(default_factory=list)  # nobody else trades on this account
     balance_difference: float = 0.0
     unexplained: dict[str, Any] = field(default_factory=dict)
 
     def faultless(self) -> bool:
-        lists = (self.doubled, self.missing, self.foreign, self.overfilled, self.stale)
+        lists = (
+            self.doubled, self.missing, self.foreign, self.overfilled, self.stale, self.foreign_changes,
+        )  # fmt: skip
         more = (self.fills_differ, self.positions_differ, self.funding_differs, self.unexplained)
         return not any(lists) and not any(more) and abs(self.balance_difference) <= 0.01
 
@@ -62,6 +66,8 @@ def audit(out: Soak) -> Audit:
     known = set(submits.index)
     found.foreign = [_short(o) for name, rows in by_intent.items() if name not in known for o in rows]
     found.stale = _stale(submits, by_intent)
+    alarms = out.folder.table("alarms")
+    found.foreign_changes = list(alarms[alarms["kind"] == FOREIGN_CHANGE]["detail"])
     found.fills_differ = _fills(out)
     _positions(out, found)
     return found

@@ -37,6 +37,7 @@ def check(out: Soak, at_least: int) -> None:
     )
     assert found.doubled == found.missing == found.foreign == found.overfilled == []
     assert found.stale == []
+    assert found.foreign_changes == []
     assert found.fills_differ == []
     assert found.positions_differ == []
     assert found.funding_differs == []

@@ -17,7 +17,7 @@ from tests.fakes.bingx.settings import TEST_KEY, TEST_SECRET, Settings
 from tests.fakes.bingx.sources import Waves
 from tests.fakes.bingx.threaded import ThreadedBingx
 
-QUESTIONS = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}
+QUESTIONS = set(range(1, 16))
 
 
 @pytest.fixture(autouse=True)
@@ -54,11 +54,27 @@ def rising(venue: ThreadedBingx) -> None:
 
         def then_rise(params: Any) -> Any:
             order = place(params)
-            if order.type == "STOP_MARKET":
+            if order.type == "STOP_MARKET" and order.is_buy:  # that of the short
                 fake.venue.trade(order.symbol, order.stop_price, "5")
             return order
 
         fake.venue.place = then_rise
+
+    venue.call(watch)
+
+
+def hasty_switch(venue: ThreadedBingx) -> None:
+    """Let the dead man's switch go off as soon as it is armed."""
+
+    def watch(fake: Any) -> None:
+        advance = fake.venue.advance_to
+
+        def at_once(now_ms: int) -> None:
+            if fake.venue.cancel_all_at_ms is not None:
+                fake.venue.cancel_all_at_ms = fake.venue.time_ms
+            advance(now_ms)
+
+        fake.venue.advance_to = at_once
 
     venue.call(watch)
 
@@ -80,7 +96,8 @@ def test_round_trip_answers_every_question_and_leaves_the_account_flat(
 ) -> None:
     with exchange(enforce_rate_limits=True) as venue:
         rising(venue)
-        code, data, found = check(capsys, venue, "--round-trip", "--provoke-limit")
+        hasty_switch(venue)
+        code, data, found = check(capsys, venue, "--round-trip", "--provoke-limit", "--dead-man")
         books = venue.do("books")
     assert code == 0, data
     assert set(found) >= QUESTIONS
@@ -91,7 +108,10 @@ def test_round_trip_answers_every_question_and_leaves_the_account_flat(
     assert found[13]["answer"].startswith("codes 100410")
     assert found["the account at the end"]["answer"] == "flat"
     assert books["positions"] == []
-    assert [o["type"] for o in books["orders"]] == ["MARKET", "STOP_MARKET", "MARKET"]
+    assert "STOP_MARKET of" in found[15]["answer"]
+    assert found[14]["answer"] == "the stop was cancelled"
+    kinds = [o["type"] for o in books["orders"]]
+    assert kinds == ["MARKET", "STOP_MARKET", "MARKET", "MARKET", "STOP_MARKET", "MARKET"]
 
 
 def test_stop_that_does_not_fire_is_unknown_and_the_position_is_closed(
