@@ -175,3 +175,37 @@ def test_a_stop_whose_replacement_is_lost_on_the_way_is_one_stop_in_the_end() ->
         moved = "Updated" in out.trader.told("stop")
         assert trigger == ("61000.0" if moved else "60000.0")
         assert "Canceled" not in out.trader.told("stop")
+
+
+def test_the_fill_that_ended_a_stop_is_told_before_its_end_even_if_it_came_between_two_questions() -> None:
+    clients: list[Any] = []
+    known_at_end: list[Any] = []
+    with threaded.running(Settings(), Bars()) as venue:
+
+        def close_when_asked_for_the_stop(fake: Any) -> None:
+            find, asked = fake.venue.find, {"symbol": "BTC-USDT", "side": "SELL", "positionSide": "BOTH"}
+
+            def closing(params: Any) -> Any:
+                order = find(params)
+                if order.type == "STOP_MARKET" and order.is_open:
+                    fake.venue.place(asked | {"type": "MARKET", "quantity": "0.1", "reduceOnly": "true"})
+                return order
+
+            fake.venue.find = closing
+
+        def script(t: Trader) -> Steps:
+            t.market("in", BUY, "0.1")
+            yield t.closed("in")
+            t.stop("stop", SELL, "0.1", "60000.0")
+            yield t.is_("stop", "Accepted")
+            client = clients[-1]
+            ledger = client.ledger
+            ledger.on_end = lambda tracked: known_at_end.append(ledger.net[tracked.symbol])
+            venue.do("stream", data=False)
+            venue.call(close_when_asked_for_the_stop)
+            client.spawn(client.reconciler.order(client.book.of_client("stop")), "ask")
+            yield t.closed("stop")
+
+        out = play(venue, script, execution_settings(venue, "BTC-USDT", reconcile_s=600.0), made=clients)
+    assert out.position == 0
+    assert known_at_end == [0]
