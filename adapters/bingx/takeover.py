@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from nautilus_trader.model import VenueOrderId
 
+from adapters.bingx.changing import ChangeEvents
 from adapters.bingx.config import Takeover
 from adapters.bingx.errors import BingxError, Meaning, VenueRefused
 from adapters.bingx.ledger import OrderLedger
@@ -77,7 +78,7 @@ async def _known(rest: BingxRest, query: dict[str, object]) -> OrderRow | None:
         raise
 
 
-class Client(Protocol):
+class Client(ChangeEvents, Protocol):
     """What the return needs of the execution client."""
 
     rest: BingxRest
@@ -92,18 +93,6 @@ class Client(Protocol):
 
     def all_returned(self) -> None:
         """Everything that was to be taken over is back."""
-
-    def generate_order_updated(
-        self,
-        order: Any,
-        venue_order_id: Any,
-        quantity: Any,
-        price: Any,
-        trigger_price: Any,
-        protection_price: Any,
-        ts_event: int,
-    ) -> None:
-        """Tell of a change."""
 
 
 class Returning:

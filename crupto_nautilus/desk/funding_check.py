@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from risk.vocabulary import HOUR_NS, FundingPaid
-
-if TYPE_CHECKING:
-    from crupto_nautilus.desk.edges import Venue
-    from crupto_nautilus.desk.services import PaperContext
 
 ROW_TOLERANCE_USD: Final = 0.0002  # the venue shows four decimals
 ROW_TOLERANCE_FRACTION: Final = 0.01  # its mark is not ours
@@ -39,9 +35,9 @@ class Difference(NamedTuple):
     venue_usd: float | None
 
 
-def differences(booked: Iterable[Settled], settled: Iterable[Settled]) -> list[Difference]:
+def differences(ours: Iterable[Settled], settled: Iterable[Settled]) -> list[Difference]:
     """Return the settlements that differ by more than rounding and mark price explain, oldest first."""
-    desk, venue = _by_hour(booked), _by_hour(settled)
+    desk, venue = _by_hour(ours), _by_hour(settled)
     return [
         Difference(key[1], key[0], desk.get(key), venue.get(key))
         for key in sorted({*desk, *venue})
@@ -49,10 +45,10 @@ def differences(booked: Iterable[Settled], settled: Iterable[Settled]) -> list[D
     ]
 
 
-def figures(booked: Sequence[Settled], settled: Sequence[Settled]) -> dict[str, Any]:
+def figures(desk: Sequence[Settled], settled: Sequence[Settled]) -> dict[str, Any]:
     """Return the comparison for the run's summary."""
-    found = differences(booked, settled)
-    desk_usd, venue_usd = (math.fsum(row.amount_usd for row in rows) for rows in (booked, settled))
+    found = differences(desk, settled)
+    desk_usd, venue_usd = (math.fsum(row.amount_usd for row in rows) for rows in (desk, settled))
     return {
         "settlements": len(settled),
         "desk_usd": desk_usd,
@@ -73,32 +69,12 @@ def in_words(found: dict[str, Any]) -> str:
     return f"{text}; {count} settlements differ, see venue_funding in summary.json" if count else text
 
 
-def funding_difference(
-    venue: Venue, context: PaperContext, earlier: Mapping[str, Sequence[Mapping[str, Any]]] | None
-) -> float:
-    """Put the comparison into the run's record; returns how much more the venue paid than the books hold.
-
-    Parameters
-    ----------
-    earlier : mapping or None
-        Rows of the run's earlier sessions, by table.
-    """
-    if venue.funding is None:
-        context.notes.append(f"funding is not compared with the venue's: {venue.funding_problem}")
-        return 0.0
-    booked = [
-        Settled(row["instrument"], int(row["ts_event"]), float(row["amount_usd"]))
-        for row in (earlier or {}).get("funding", ())
+def booked(rows: Iterable[object], earlier: Iterable[Mapping[str, Any]]) -> list[Settled]:
+    """Return the settlements in the books: those of this session, and rows of the run's earlier ones."""
+    found = [Settled(row["instrument"], int(row["ts_event"]), float(row["amount_usd"])) for row in earlier]
+    return found + [
+        Settled(row.instrument, row.ts_event, row.amount_usd) for row in rows if isinstance(row, FundingPaid)
     ]
-    booked += [
-        Settled(row.instrument, row.ts_event, row.amount_usd)
-        for row in context.recording.rows("funding")
-        if isinstance(row, FundingPaid)
-    ]
-    found = figures(booked, venue.funding)
-    context.measured["venue_funding"] = found
-    context.notes.append(in_words(found))
-    return float(found["difference_usd"])
 
 
 def _by_hour(rows: Iterable[Settled]) -> dict[tuple[int, str], float]:

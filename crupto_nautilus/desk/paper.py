@@ -8,21 +8,22 @@ surrounds the run (status, control, telemetry, journal) are services: see `servi
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from nautilus_trader.common import Environment, LoggerConfig, LogLevel
 from nautilus_trader.live import LiveNode, LiveRiskEngineConfig
 from nautilus_trader.model import TraderId
 
 from adapters.simulated import ORDER_RATE
+from crupto_nautilus.desk import funding_check
 from crupto_nautilus.desk.assembly import Desk
 from crupto_nautilus.desk.control import Control
 from crupto_nautilus.desk.early_end import ends_at_once, without_an_instant
 from crupto_nautilus.desk.edges import VENUES, Feed, Venue, make_feed
 from crupto_nautilus.desk.facts import run_facts
-from crupto_nautilus.desk.funding_check import funding_difference
 from crupto_nautilus.desk.garbage import rare_collections
 from crupto_nautilus.desk.gentle_end import EndGently, Signals
 from crupto_nautilus.desk.housekeeping import Housekeeping
@@ -128,7 +129,7 @@ def _play(
     context.measured["feed"] = feed.figures()
     earlier = journal.rows_before(last_row) if journal is not None and last_row else None
     if venue.account_has_funding:
-        balance -= funding_difference(venue, context, earlier)
+        balance -= _funding_difference(venue, context, (earlier or {}).get("funding", ()))
     run = DeskRun(desk, recording, balance, cpu)
     check_run(run, account_has_funding=venue.account_has_funding, tolerance=venue.money_tolerance)
     if options.feed != "replay" or (feed.ended != "completed" and desk.router.last_ts):
@@ -163,6 +164,17 @@ def _take_totals(journal: LiveJournal, context: PaperContext) -> None:
         context.earlier = journal.sessions_before()
     except Exception as error:  # noqa: BLE001 - what is only shown must not keep a desk from going on
         context.notes.append(f"totals of earlier sessions are not shown: {error}".splitlines()[0])
+
+
+def _funding_difference(venue: Venue, context: PaperContext, earlier: Sequence[Mapping[str, Any]]) -> float:
+    """Compare funding with what the venue paid; returns how much more it paid than the books hold."""
+    if venue.funding is None:
+        context.notes.append(f"funding is not compared with the venue's: {venue.funding_problem}")
+        return 0.0
+    booked = funding_check.booked(context.recording.rows("funding"), earlier)
+    found = context.measured["venue_funding"] = funding_check.figures(booked, venue.funding)
+    context.notes.append(funding_check.in_words(found))
+    return float(found["difference_usd"])
 
 
 def _exit_reason(feed: Feed, ending: RunEnding) -> str:

@@ -78,9 +78,9 @@ def node(
     builder = (
         LiveNode.builder(name, TraderId(f"{name}-001"), Environment.SANDBOX)
         .with_logging(LoggerConfig(stdout_level=LogLevel.ERROR))
-        .with_delay_post_stop_secs(1)
+        .with_delay_post_stop_secs(0)
         .with_timeout_disconnection_secs(5)
-        .with_exec_engine_config(engine or engine_config(startup_delay_s=0.5))
+        .with_exec_engine_config(engine or engine_config(startup_delay_s=0.05))
     )
     if data is not None:
         builder = builder.add_data_client("BINGX", data_factory(data, made=made), DataClientConfig())
