@@ -110,7 +110,7 @@ class OrderChanger:
         await self._journal.intend(tracked.client_id, params)
 
         def wanted() -> bool:
-            return self._is_wanted(tracked)
+            return self.is_wanted(tracked)
 
         until = None if tracked.is_reduce_only else tracked.created_ms + self._entry_patience_ms
         try:
@@ -133,14 +133,14 @@ class OrderChanger:
         await self._journal.placed(tracked.client_id, answer.order_id)
         return answer
 
-    def _is_wanted(self, tracked: TrackedOrder) -> bool:
+    def is_wanted(self, tracked: TrackedOrder) -> bool:
         """Whether an order is still to be at the venue."""
         held = self._ledger.net.get(tracked.symbol, Decimal(0))
         return not tracked.cancel_asked and (not tracked.is_reduce_only or held * tracked.side < 0)
 
     async def _restore(self, tracked: TrackedOrder, params: Params) -> Placed:
         """Place an order again whose old half is gone."""
-        if not self._is_wanted(tracked):
+        if not self.is_wanted(tracked):
             raise OrderRefused("it was cancelled, or its position closed, while it was being changed")
         self.restored += 1
         return await self.place(tracked, params)

@@ -95,24 +95,33 @@ class StopKeeper:
     async def _take_over(self, entry: TrackedOrder, stop: TrackedOrder) -> None:
         """Make the venue's stop the engine's one, or place one where there is none."""
         attached = await self._attached(entry, stop)
-        if attached is not None and attached.state.is_final and not attached.filled:
-            # It is over: with the position, or because somebody cancelled it; then another one is due.
-            await self._journal.placed(stop.client_id, attached.order_id)
-            self._ledger.book.link(stop, attached.order_id, current=False)
-        elif attached is not None and (attached.quantity >= entry.filled or attached.state is not State.NEW):
-            await self._adopt(stop, attached)
-            if attached.state is not State.NEW:
-                await self._reconciler.order(stop)  # it has fired
-            return
+        if attached is not None:
+            await self._take(stop, attached, entry.filled)
         if stop.closed:
             return
         if stop.accepted:
             if stop.quantity != entry.filled:
                 await self._changer.modify(stop, Wanted(entry.filled, None, stop.trigger_price))
+        elif not self._changer.is_wanted(stop):
+            self._ledger.reject(stop, "its position closed meanwhile", self._rest.clock.now_ms())
         else:
             stop.waits_for = None
             await self._place(stop, entry.filled)
             self.own += 1
+
+    async def _take(self, stop: TrackedOrder, attached: OrderRow, size: Decimal) -> None:
+        """Take note of the venue's stop and make it the engine's one, if it is to live."""
+        over = attached.state.is_final and not attached.filled  # with its position, or by somebody
+        small = stop.accepted and attached.quantity < size
+        if not over and not small:
+            await self._adopt(stop, attached)
+            if attached.state is not State.NEW:
+                await self._reconciler.order(stop)  # it has fired
+            return
+        await self._journal.placed(stop.client_id, attached.order_id)
+        self._ledger.book.link(stop, attached.order_id, current=False)
+        if small and not over:
+            await self._cancel_quietly(stop.symbol, attached.order_id)
 
     async def _bridge(self, entry: TrackedOrder, stop: TrackedOrder) -> None:
         """Protect what an entry, that goes on resting, has filled so far."""

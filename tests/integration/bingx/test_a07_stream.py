@@ -48,7 +48,7 @@ def test_a8_sixty_one_minutes_are_one_key_one_socket_and_no_event_twice() -> Non
         def script(t: Trader) -> Steps:
             t.market("early", BUY, "0.01")
             yield t.closed("early")
-            yield lambda: venue.fake.venue.time_ms - start > 61 * 60_000
+            yield lambda: venue.fake.venue.time_ms - start > 61 * 60_000 and venue.fake.keys.extended >= 3
             t.market("late", SELL, "0.01", reduce=True)
             yield lambda: t.closed("late")() and t.size() == 0
 
