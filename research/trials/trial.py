@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from research.trials.sizing import desk_equity, desk_risk_share
 from research.trials.windows import Span, Windows, annual_sharpe, daily
 
 SCREENED, CRASHED = "screened", "crashed"
+
+_MEMO_BYTES = 256 * 1024 * 1024  # of a process, for the market it works on
+_memos: WeakKeyDictionary[MarketArrays, Memo] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +98,11 @@ class Trial:
 
 
 def try_batch(laboratory: Laboratory, documents: Sequence[Document]) -> list[Trial]:
-    """Screen documents one by one; the work of an executor."""
-    memo = Memo()
+    """Screen documents one by one; the work of an executor.
+
+    Columns are kept from batch to batch: half the steps of a candidate are those of another one.
+    """
+    memo = _memos.setdefault(laboratory.market, Memo(_MEMO_BYTES))
     return [_try(laboratory, document, memo) for document in documents]
 
 
@@ -103,29 +110,27 @@ def _try(laboratory: Laboratory, document: Document, memo: Memo) -> Trial:
     span = laboratory.windows.research
     try:
         result = laboratory.screen([document], span, memo=memo)[0]
-        return Trial(
-            document.document_hash,
-            SCREENED,
-            trial_figures(laboratory, result, span),
-            laboratory.daily(result, span),
-            daily(result.ts_event, result.gross, span),
-        )
+        net, gross = (daily(result.ts_event, values, span) for values in (result.net, result.gross))
+        figures = trial_figures(laboratory, result, net, gross, span)
+        return Trial(document.document_hash, SCREENED, figures, net, gross)
     except Exception as error:  # noqa: BLE001 - whatever a candidate does to the screen, it was tried and counts
         nothing = np.empty(0)
         note = f"{type(error).__name__}: {error}"[:300]
         return Trial(document.document_hash, CRASHED, {}, nothing, nothing, note)
 
 
-def trial_figures(laboratory: Laboratory, result: ScreenResult, span: Span) -> dict[str, float]:
-    """Return the figures of a screened document; what cannot be told is NaN."""
+def trial_figures(
+    laboratory: Laboratory, result: ScreenResult, net: Floats, gross: Floats, span: Span
+) -> dict[str, float]:
+    """Return the figures of a screened document with its daily returns; what cannot be told is NaN."""
     trades, spec = result.trades, laboratory.spec
     share = desk_risk_share(trades, spec.risk)
     folds = np.linspace(0, span.days, spec.windows.folds + 1).astype(int)
     entered = (trades.entry_ts - 1) // 86_400_000_000_000 - span.first
     per_fold = np.histogram(entered, folds)[0]
     return {
-        "sharpe": laboratory.sharpe(laboratory.daily(result, span)),
-        "sharpe_gross": laboratory.sharpe(daily(result.ts_event, result.gross, span)),
+        "sharpe": laboratory.sharpe(net),
+        "sharpe_gross": laboratory.sharpe(gross),
         "trades": float(len(trades)),
         "trades_per_fold": float(per_fold.min()),
         "profit_factor": profit_factor(trades.net),

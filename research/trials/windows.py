@@ -17,6 +17,7 @@ from research.errors import ResearchError
 from research.market import MarketArrays
 from research.standards.spec import GateSpec
 from research.statistics.sharpe import Floats, sharpe_ratio
+from strategies.compiled import as_one_type, compiled
 
 DAY_NS = 86_400_000_000_000
 
@@ -86,10 +87,23 @@ def cut_days(first: int, days: int, spec: GateSpec) -> Windows:
 
 
 def daily(ts_event: npt.NDArray[np.int64], values: Floats, span: Span) -> Floats:
-    """Return the sums of `values` over the days of a span."""
-    day = (ts_event - 1) // DAY_NS - span.first
-    inside = (day >= 0) & (day < span.days)
-    return np.bincount(day[inside], weights=values[inside], minlength=span.days)
+    """Return the sums of `values` over the days of a span; `ts_event` rises."""
+    return _by_day(as_one_type(ts_event), as_one_type(values), span.start_ns, span.days)
+
+
+@compiled
+def _by_day(ts: npt.NDArray[np.int64], values: Floats, start: int, days: int) -> Floats:
+    out = np.zeros(days)
+    day, end = 0, start + DAY_NS
+    for k in range(len(ts)):
+        while ts[k] > end:
+            day += 1
+            end += DAY_NS
+        if day >= days:
+            break
+        if ts[k] > start:
+            out[day] += values[k]
+    return out
 
 
 def annual_sharpe(returns: Floats, spec: GateSpec) -> float:

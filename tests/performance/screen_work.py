@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from research.dsl import Document
-from research.market import MarketArrays
-from research.metrics import Metrics
-from research.screen import screen
+from research.trials.trial import Laboratory, try_batch
 
 
-def screen_batch(market: MarketArrays, documents: Sequence[Document]) -> tuple[int, list[Metrics]]:
-    """Return the evaluations (a candidate on a bar) and what the screen says of each candidate."""
-    results = screen(documents, market)
-    return sum(result.bars for result in results), [result.metrics for result in results]
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A batch: processor seconds, and what the ledger would hold of each candidate."""
+
+    cpu_s: float
+    bodies: list[str]
+
+
+def try_and_time(laboratory: Laboratory, documents: Sequence[Document]) -> Tried:
+    """Try a batch as a campaign does; the work of an executor."""
+    began = time.process_time()
+    trials = try_batch(laboratory, documents)
+    used = time.process_time() - began
+    return Tried(used, [repr(trial.to_body()) for trial in trials])

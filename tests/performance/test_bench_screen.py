@@ -2,7 +2,7 @@
 
 One evaluation is one candidate on one bar with its indicators, entries, exits, costs, funding and metrics.
 Wall time decides, so the machine must be free: what others used is measured and said, and above a tenth of
-the machine nothing is judged.
+the machine only a gross loss of speed fails.
 `CRUPTO_VECTORBT_PYTHON` names the Python of an environment with vectorbt (it is no dependency of the
 project: `uv venv DIR && uv pip install vectorbt`); the signals it gets are ready made.
 """
@@ -26,14 +26,16 @@ from research.dsl import Document
 from research.dsl.vector import Memo, evaluate
 from research.executors import Executor, PoolExecutor, SerialExecutor
 from research.market import Frame, MarketArrays
-from research.metrics import Metrics
 from research.screen import screen
+from research.standards import load_spec
+from research.trials.trial import Laboratory
+from research.trials.windows import DAY_NS, Span, Windows
 from tests.fakes.research import frame_of, random_documents, traded_history
-from tests.performance.screen_work import screen_batch
+from tests.performance.screen_work import try_and_time
 
 BARS = 35_040  # four years of 1h bars, or one of 15m
-CANDIDATES, BATCH, PASSES = 1500, 25, 5
-TARGET = 20e6  # bar evaluations a second on two cores
+CANDIDATES, BATCH, PASSES = 800, 25, 3
+TARGET = 20.0  # million bar evaluations a second on two cores
 POOL_TARGET = 1.8  # two processes against one
 QUIET = 0.10  # share of the machine that others may use while wall time is judged
 
@@ -45,57 +47,60 @@ def frame() -> Frame:
 
 @dataclass(frozen=True)
 class Timing:
-    """One pass over all candidates."""
+    """One pass over all candidates: wall and processor seconds, and what it found."""
 
     wall_s: float
+    cpu_s: float
     others: float  # share of the machine, 0 to 1, that processes other than ours used meanwhile
-    evaluations: int
-    metrics: list[Metrics]
+    bodies: list[str]
 
 
-def timed(executor: Executor, market: MarketArrays, batches: list[list[Document]]) -> Timing:
-    """Screen all batches; the market's workers may be warm from the run before."""
-    busy, used, began = _busy_seconds(), _own_seconds(), time.perf_counter()
-    results = list(executor.run(screen_batch, market, batches))
-    wall = time.perf_counter() - began
-    others = (_busy_seconds() - busy - (_own_seconds() - used)) / (wall * (os.cpu_count() or 1))
-    return Timing(wall, others, sum(r[0] for r in results), [m for r in results for m in r[1]])
+def timed(executor: Executor, laboratory: Laboratory, batches: list[list[Document]]) -> Timing:
+    """Try all batches; the workers may be warm from the run before."""
+    busy, began = _busy_seconds(), time.perf_counter()
+    results = list(executor.run(try_and_time, laboratory, batches))
+    wall, cpu = time.perf_counter() - began, sum(one.cpu_s for one in results)
+    others = (_busy_seconds() - busy - cpu) / (wall * (os.cpu_count() or 1))
+    return Timing(wall, cpu, others, [body for one in results for body in one.bodies])
 
 
 def _busy_seconds() -> float:
     """Return the processor seconds that the whole machine has worked."""
     times = psutil.cpu_times()
-    return sum(times) - times.idle - getattr(times, "iowait", 0.0)
-
-
-def _own_seconds() -> float:
-    """Return the processor seconds of this process and of its workers."""
-    this = psutil.Process()
-    return sum(sum(one.cpu_times()[:2]) for one in (this, *this.children(recursive=True)))
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0))
 
 
 @pytest.mark.bench
 def test_screen_speed_on_two_cores(frame: Frame) -> None:
-    """Alternating passes in one process and in two warm ones; the medians decide."""
-    market, pool, alone = MarketArrays([frame]), PoolExecutor(2), SerialExecutor()
-    documents = random_documents(CANDIDATES, 1)
+    """The trials of a campaign in one process and in two warm ones, in turns; the medians decide."""
+    whole = Span(int(frame.ts_event[0]) // DAY_NS, BARS // 24)
+    windows = Windows(whole, 0, Span(whole.first + whole.days, 0))
+    laboratory = Laboratory(MarketArrays([frame]), windows, load_spec())
+    pool, alone, documents = PoolExecutor(2), SerialExecutor(), random_documents(CANDIDATES, 1)
     batches = [documents[first : first + BATCH] for first in range(0, CANDIDATES, BATCH)]
-    timed(pool, market, batches[:4])  # starts the workers and loads the compiled code
-    timed(alone, market, batches[:1])
-    passes = [(timed(alone, market, batches), timed(pool, market, batches)) for _ in range(PASSES)]
+    timed(pool, laboratory, batches[:4])  # starts the workers and loads the compiled code
+    timed(alone, laboratory, batches[:1])
+    passes = [(timed(alone, laboratory, batches), timed(pool, laboratory, batches)) for _ in range(PASSES)]
     pool.close()
-    one, two = (median(each[k].wall_s for each in passes) for k in (0, 1))
-    evaluations, others = passes[0][0].evaluations, median(each[1].others for each in passes)
-    speed, ratio = evaluations / two, median(a.wall_s / b.wall_s for a, b in passes)
-    print(f"\nscreen: {evaluations / 1e6:.1f} million bar evaluations, {CANDIDATES} candidates, {BARS} bars")
-    print(f"  one process:   {one:.2f} s, {evaluations / one / 1e6:.1f} million a second")
-    print(f"  two processes: {two:.2f} s, {speed / 1e6:.1f} million a second, target {TARGET / 1e6:.0f}")
-    print(f"  two against one: {ratio:.2f}, target {POOL_TARGET}; others used {others:.0%} of the machine")
     for single, spread in passes:
-        assert repr(single.metrics) == repr(spread.metrics)  # NaN is not equal to itself
+        assert single.bodies == spread.bodies
+    millions = CANDIDATES * whole.days * 24 / 1e6
+    one, two = (median(each[k].wall_s for each in passes) for k in (0, 1))
+    one_cpu, two_cpu = (min(each[k].cpu_s for each in passes) for k in (0, 1))
+    others = median(each[1].others for each in passes)
+    ratio = median(a.wall_s / b.wall_s for a, b in passes)
+    print(f"\nscreen: {millions:.1f} million bar evaluations, {CANDIDATES} candidates on {BARS} bars")
+    print(f"  one process, wall:   {millions / one:.1f} million a second")
+    print(f"  two processes, wall: {millions / two:.1f} million a second, target {TARGET:.0f}")
+    print(f"  two against one:     {ratio:.2f}, target {POOL_TARGET}")
+    print(
+        f"  processor second:    {millions / one_cpu:.1f} million alone, {millions / two_cpu:.1f} in a pair"
+    )
+    print(f"  others used {others:.0%} of the machine")
+    assert millions / one_cpu >= TARGET / 4.0  # half of what a core must do: holds on a busy machine too
     if others > QUIET:
-        pytest.skip(f"others used {others:.0%} of the machine: wall time says nothing here")
-    assert speed >= TARGET
+        pytest.skip(f"others used {others:.0%} of the machine: wall time is not judged")
+    assert millions / two >= TARGET
     assert ratio >= POOL_TARGET
 
 
