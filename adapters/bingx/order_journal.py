@@ -93,6 +93,10 @@ class OrderJournal:
         """Return the ids that an order has had at the venue, oldest first."""
         return list(self._venue_ids.get(client_id, ()))
 
+    def is_intended(self, client_id: str) -> bool:
+        """Whether an order was written down whose venue id was never learned."""
+        return client_id in self._intents
+
     def client_id(self, row: OrderRow) -> str:
         """Return the client id of an order at the venue, empty if it is not one of ours."""
         known = self._by_venue.get(row.order_id) or self._by_venue.get(row.trigger_order_id)

@@ -18,13 +18,15 @@ from nautilus_trader.model import VenueOrderId
 
 from adapters.bingx.changing import ChangeEvents
 from adapters.bingx.config import Takeover
+from adapters.bingx.constants import FILLS_PAGE, HISTORY_WINDOW_MS
 from adapters.bingx.errors import BingxError, Meaning, VenueRefused
 from adapters.bingx.ledger import OrderLedger
 from adapters.bingx.order_journal import OrderJournal
 from adapters.bingx.order_params import decimal_of
 from adapters.bingx.order_rows import OrderRow, State, order, orders
+from adapters.bingx.placing import CLOCK_SLACK_MS
 from adapters.bingx.reconcile import fill_pages, triggered_child
-from adapters.bingx.rest import OPEN_ORDERS, ORDER, BingxRest
+from adapters.bingx.rest import ALL_ORDERS, OPEN_ORDERS, ORDER, BingxRest
 from adapters.bingx.tracked import TrackedOrder, venue_client_id
 from adapters.live import engine_rows as engine
 
@@ -61,6 +63,12 @@ async def find_order(rest: BingxRest, journal: OrderJournal, client_id: str, sym
     if row is None or row.state is State.CANCELLED:  # the other half of a replacement may rest
         resting = orders(await rest.call(OPEN_ORDERS, {"symbol": symbol}))
         row = next((r for r in reversed(resting) if journal.client_id(r) == client_id), row)
+    if row is None and journal.is_intended(client_id):
+        # The stop of an entry, which the venue places under no name of ours, may have come and gone.
+        now = rest.clock.now_ms()
+        span = {"startTime": now - HISTORY_WINDOW_MS + CLOCK_SLACK_MS, "endTime": now, "limit": FILLS_PAGE}
+        past = orders(await rest.call(ALL_ORDERS, {"symbol": symbol, **span}))
+        row = next((r for r in past if r.stop_price and journal.client_id(r) == client_id), None)
     if row is None:
         return None
     child = None
@@ -166,6 +174,7 @@ class Returning:
         fills = await fill_pages(client.rest, row.symbol, since, client.now_ms() + 1000)
         before = found.filled_before(tracked.quantity)
         await client.journal.placed(tracked.client_id, row.order_id)
+        tracked.created_ms = min(tracked.created_ms, row.created_ms)
         client.ledger.accept(tracked, row.order_id, client.now_ms())
         self._resize(tracked, row, row.quantity - before)
         ids = [row.order_id]
