@@ -122,8 +122,9 @@ class MonitorActor(DeskAgent):
             self._telemetry.on_equity(point)
 
     def _keep(self, message: object) -> None:
-        if not self.batch.muted:
-            self.batch.keep(message, self._recorder.add(message))
+        number = 0 if self.batch.muted else self._recorder.add(message)
+        if number and self.batch.wanted:
+            self.batch.keep(message, number)
 
     @guarded
     def on_message(self, message: Signal | OrderEvent | Protection | Trade | FundingPaid | SafeMode) -> None:
@@ -156,9 +157,8 @@ class MonitorActor(DeskAgent):
         """Record an answer with regime, desk state and the book with the candidate in it."""
         outcome = "Refused." + decision.reason if isinstance(decision, Refused) else "Approved"
         self.counters[outcome] += 1
-        label = self._regimes.get(decision.signal.instrument, RegimeLabel.UNKNOWN)
+        label, mode = self._regimes.get(decision.signal.instrument, RegimeLabel.UNKNOWN), self._state.mode
         snapshot = self._desk.snapshot() if isinstance(decision, Approved) else None
-        mode = self._state.mode
         seq = self._recorder.add_decision(decision, regime=label, desk_mode=mode, snapshot=snapshot)
         self.batch.keep(decision, seq, label, mode, snapshot)
 

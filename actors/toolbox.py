@@ -60,15 +60,6 @@ class ToolStats:
     state: ToolState = ToolState.OK
     buckets: list[int] = field(default_factory=lambda: [0] * BUCKETS)
 
-    def add(self, duration_ns: int) -> None:
-        """Count one call."""
-        self.calls += 1
-        self.total_ns += duration_ns
-        if duration_ns > self.max_ns:  # noqa: PLR1730 - a call of max costs more than the rest
-            self.max_ns = duration_ns
-        bucket = (duration_ns >> 10).bit_length()
-        self.buckets[bucket if bucket < BUCKETS else -1] += 1
-
     def quantile_ns(self, q: float) -> int:
         """Return the upper bound of the bucket that holds the q-quantile (at most the maximum seen)."""
         if not self.calls:
@@ -127,19 +118,26 @@ class ToolRegistry:
         if stats.state is ToolState.DISABLED:
             record = self._record(spec, context, 0, ToolState.DISABLED, "disabled")
             raise ToolFailure(f"{capability}: disabled", record)
+        failure: Exception | None = None
         started = perf_counter_ns()
         try:
             result = spec.function(context, *args)
-        except Exception as error:
-            duration = perf_counter_ns() - started
-            stats.add(duration)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller hears of it below
+            failure = error
+        duration = perf_counter_ns() - started
+        # Counted here and not by a method: every step of every decision comes by.
+        stats.calls += 1
+        stats.total_ns += duration
+        if duration > stats.max_ns:  # noqa: PLR1730 - a call of max costs more than the rest
+            stats.max_ns = duration
+        bucket = (duration >> 10).bit_length()
+        stats.buckets[bucket if bucket < BUCKETS else -1] += 1
+        if failure is not None:
             stats.errors += 1
             stats.state = ToolState.ERROR
-            text = f"{type(error).__name__}: {error}"
+            text = f"{type(failure).__name__}: {failure}"
             record = self._record(spec, context, duration, ToolState.ERROR, text)
-            raise ToolFailure(f"{capability}: {text}", record) from error
-        duration = perf_counter_ns() - started
-        stats.add(duration)
+            raise ToolFailure(f"{capability}: {text}", record) from failure
         if duration <= spec.slow_ns:
             stats.state = ToolState.OK
             return result, None

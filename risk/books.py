@@ -132,9 +132,10 @@ class Books:
         leverage = self.leverage_cap
         unrealised = margin = risk = gross = net = 0.0
         for p in self.positions.values():
-            notional = p.notional_usd
-            unrealised += p.unrealised_usd
-            margin += p.average_price * p.quantity
+            quantity, mark, average = p.quantity, p.mark, p.average_price
+            notional = quantity * mark
+            unrealised += (mark - average) * p.side * quantity
+            margin += average * quantity
             risk += p.risk_usd(leverage)
             gross += notional
             net += p.side * notional

@@ -68,6 +68,7 @@ class PortfolioController:
     ) -> None:
         self._settings = settings
         self.correlations = correlations
+        self._stored = correlations.stored  # read for every pair that is held, at every change
         self._signed, self._with_candidate, self._unknown_counts = signed, with_candidate, unknown_counts
         self._base = (0.0, 0.0, 0.0)
         self._book: list[Exposure] = []
@@ -123,10 +124,11 @@ class PortfolioController:
         sign = one.side * other.side if self._signed else 1
         if one.instrument == other.instrument:
             return float(sign)
-        value = self.correlations.value(one.instrument, other.instrument)
-        if value is None:
+        a, b = one.instrument, other.instrument
+        stored = self._stored.get((a, b) if a <= b else (b, a))
+        if stored is None:
             return 1.0 if self._unknown_counts and sign > 0 else 0.0
-        return sign * value if self._signed else abs(value)
+        return sign * stored[1] if self._signed else abs(stored[1])
 
     def concentrated_with(self, candidate: Exposure, book: Sequence[Exposure]) -> list[Exposure]:
         """Return the positions of the book that the candidate is concentrated with."""

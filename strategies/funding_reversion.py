@@ -102,7 +102,10 @@ class FundingReversion(Rule):
         _, _, ts_event, _, high, low, close, _ = bar
         self._ts_event = ts_event
         atr = self.atr = self._atr.update(high, low, close)
-        deviation = self._deviation = self._next_deviation(ts_event, close)
+        reference, deviation = self._reference, None
+        if reference is not None and reference[0] == ts_event:
+            deviation = self._next_deviation(reference[1], close)
+        self._deviation = deviation
         rate, threshold = self._rate, self._threshold
         if (
             atr is None
@@ -180,11 +183,8 @@ class FundingReversion(Rule):
     def _stale(self) -> bool:
         return self._ts_event - self._rate_ts > self._interval_ns + HOUR_NS
 
-    def _next_deviation(self, ts_event: int, close: float) -> float | None:
-        reference = self._reference
-        if reference is None or reference[0] != ts_event:
-            return None
-        basis = 10_000.0 * (close - reference[1]) / reference[1]
+    def _next_deviation(self, reference: float, close: float) -> float | None:
+        basis = 10_000.0 * (close - reference) / reference
         window = self._basis_window
         median = window.median()
         window.update(basis)

@@ -25,6 +25,7 @@ class Recording:
         """Number rows from `first` on; a resumed run goes on where its journal ends."""
         self._rows: dict[str, list[object]] = {name: [] for name in TABLES}
         self._seq: dict[str, list[int]] = {name: [] for name in TABLES}
+        self._of = {kind: (self._rows[table], self._seq[table]) for kind, table in TABLE_OF.items()}
         self._first = self._next = first
         self._calls: dict[tuple[str, str], _Calls] = {}
 
@@ -40,18 +41,22 @@ class Recording:
         RunFolderError
             The message has no table of its own (a decision needs `add_decision`).
         """
-        table = TABLE_OF.get(type(message))
-        if table is None:
-            if isinstance(message, ToolCall):
-                self._call(message)
-                return 0
-            raise RunFolderError(
-                f"no table for a {type(message).__name__}",
-                found=type(message).__name__,
-                expected=", ".join(kind.__name__ for kind in TABLE_OF),
-                remedy="give decisions to add_decision and other rows to add_row",
-            )
-        return self.add_row(table, message)
+        into = self._of.get(type(message))
+        if into is not None:
+            number = self._next
+            self._next = number + 1
+            into[0].append(message)
+            into[1].append(number)
+            return number
+        if isinstance(message, ToolCall):
+            self._call(message)
+            return 0
+        raise RunFolderError(
+            f"no table for a {type(message).__name__}",
+            found=type(message).__name__,
+            expected=", ".join(kind.__name__ for kind in TABLE_OF),
+            remedy="give decisions to add_decision and other rows to add_row",
+        )
 
     def add_row(self, table: str, row: object) -> int:
         """Append a row (message or dict) to a table by name; return its number."""
