@@ -88,9 +88,8 @@ class _Builder:
         if isinstance(node, Logic):
             args = tuple(self.add(arg, frame) for arg in node.args)
         else:
-            args = tuple(
-                self.add(getattr(node, name), frame) for name in ("x", "a", "b") if hasattr(node, name)
-            )
+            names = type(node).model_fields  # to ask a node for a field it lacks is slow
+            args = tuple(self.add(getattr(node, name), frame) for name in ("x", "a", "b") if name in names)
         return self._put(node, args, frame)
 
     def _higher(self, node: Higher) -> int:
@@ -105,8 +104,9 @@ class _Builder:
         return self._store(step)
 
     def _put(self, node: Any, args: tuple[int, ...], frame: int) -> int:
-        n = int(getattr(node, "n", 0))
-        value = node.value if isinstance(node, Const) else float(getattr(node, "q", 0.0))
+        numbers = type(node).model_fields
+        n = int(node.n) if "n" in numbers else 0
+        value = node.value if isinstance(node, Const) else float(node.q) if "q" in numbers else 0.0
         ready = max((self.steps[arg].ready_bars for arg in args), default=1)
         settle = max((self.steps[arg].settle_bars for arg in args), default=1)
         more, long_more = _windows(node.op, n)
@@ -161,7 +161,7 @@ def _text(node: Any, words: list[str]) -> str:
         return f"({words[0]} {_ARITHMETIC[op]} {words[1]})"
     if isinstance(node, Logic):
         return "(" + f" {op} ".join(words) + ")"
-    numbers = [repr(node.n)] if hasattr(node, "n") else []
+    numbers = [repr(node.n)] if "n" in type(node).model_fields else []
     if isinstance(node, Quantile):
         numbers.append(repr(node.q))
     return f"{op}({','.join([*words, *numbers])})"
