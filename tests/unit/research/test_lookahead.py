@@ -160,7 +160,7 @@ def happens(made: Document, op: str, frame: Frame) -> bool:
 def forming_bar(step: Step, args: list[Any], own: Frame, base: Frame) -> Any:
     """The bar of the higher timeframe that is still forming."""
     higher, rows = base.higher(step.n)
-    return vector._aligned(args[0], np.minimum(rows + 1, len(higher) - 1))
+    return kernels.taken(np.asarray(args[0]), np.minimum(rows + 1, len(higher) - 1))
 
 
 def early_lag(step: Step, args: list[Any], own: Frame, base: Frame) -> Any:
