@@ -1,11 +1,13 @@
 """The balance of the account as the engine is told of it.
 
-Guarantees: the wallet balance, what of it is bound and what is free, always from the venue; an account that
-is no demo account any more stops trading; a balance that could not be read stays due.
+Guarantees: the wallet balance, what of it is bound and what is free, always from the venue; what is told last
+was asked for last, however slow an answer is, and nothing is told by a client that has fallen silent; an
+account that is no demo account any more stops trading; a balance that could not be read stays due.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Protocol
 
 from nautilus_trader.model import AccountBalance, Money
@@ -26,6 +28,7 @@ class Client(Protocol):
     rest: BingxRest
     settings: ExecutionSettings
     fatal: str
+    is_silent: bool
 
     def now_ms(self) -> int:
         """Return the venue's time."""
@@ -51,6 +54,7 @@ class AccountNews:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.due = False
+        self._lock = asyncio.Lock()
 
     def tell(self, row: BalanceRow) -> None:
         """Tell a balance that was read."""
@@ -68,10 +72,16 @@ class AccountNews:
 
     async def refresh(self) -> bool:
         """Read the balance and tell it; returns whether that worked."""
+        async with self._lock:  # an answer that is late must not follow one that was asked for after it
+            return await self._refresh()
+
+    async def _refresh(self) -> bool:
         client = self._client
         self.due = False
         try:
-            self.tell(await virtual_balance(client.rest, client.settings.virtual_asset))
+            row = await virtual_balance(client.rest, client.settings.virtual_asset)
+            if not client.is_silent:
+                self.tell(row)
         except SafetyStop as stop:
             client.fatal = str(stop)
             client.problem(client.fatal)

@@ -102,7 +102,7 @@ class BingxExecutionClient(ExecutionClient):
         self.account_news = AccountNews(self)
         self.problems: list[str] = []
         self.fatal = ""
-        self._closing = False
+        self.is_silent = False
         self.on_quiet: Callable[[], object] | None = None
         self._news_told = 0
 
@@ -127,7 +127,7 @@ class BingxExecutionClient(ExecutionClient):
         self.create_task(self._keep(), "bingx-keep")
 
     async def _disconnect(self) -> None:
-        self._closing = True
+        self.is_silent = True
         await self.user.close()
         await self.rest.close()
 
@@ -136,7 +136,7 @@ class BingxExecutionClient(ExecutionClient):
         since = waited = 0.0
         while True:
             await self.settings.timebase.sleep(1.0)
-            if self._closing:
+            if self.is_silent:
                 return
             since += 1.0
             if not self.returning.over:
@@ -169,7 +169,7 @@ class BingxExecutionClient(ExecutionClient):
 
     def be_silent(self) -> None:
         """Tell nothing more: what happens at the venue from now on is for the next start to find."""
-        self._closing = True
+        self.is_silent = True
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         """Run something beside; what it raises is a problem that is told."""
@@ -204,11 +204,11 @@ class BingxExecutionClient(ExecutionClient):
         self.user.start()
 
     async def _user_up(self) -> None:
-        if not self._closing:
+        if not self.is_silent:
             await self.reconciler.run()
 
     def _user_event(self, frame: Frame) -> None:
-        if self._closing:
+        if self.is_silent:
             return
         kind = event_kind(frame)
         if kind in ORDER_EVENTS:
