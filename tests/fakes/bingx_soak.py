@@ -38,8 +38,6 @@ REST_FAULTS = (
 FRAME_FAULTS = ("duplicate", "drop", "bad_gzip", "bad_json", "truncate")
 REST_RATE, FRAME_RATE = 0.03, 0.01
 INCIDENT_EVERY_S = 90.0  # venue time, on average
-# Trades at random lose their costs: small ones, so that a day of them does not reach the daily lock.
-EQUITY_USD, R_PCT = 3_000.0, 0.05
 UNLOCK_AFTER_HOURS = 0.5  # trades at random lose: an operator ends each kill switch, or all would rest
 
 
@@ -160,7 +158,7 @@ class Witness:
         self.context = None  # it holds the node, and the engine allows one a thread
 
 
-def write_config(folder: Path, r_pct: float = 0.25) -> Path:
+def write_config(folder: Path) -> Path:
     """Write a configuration in which the pulse strategy may trade in every regime, all day."""
     folder.mkdir(parents=True, exist_ok=True)
     tree = yaml.safe_load((DEFAULTS / "enable_map.yaml").read_text())
@@ -170,8 +168,7 @@ def write_config(folder: Path, r_pct: float = 0.25) -> Path:
     (folder / "enable_map.yaml").write_text(yaml.safe_dump(tree))
     limits = yaml.safe_load((DEFAULTS / "governance.yaml").read_text())
     limits |= {
-        "max_daily_loss_pct": 9.9, "kill_switch_drawdown_72h": 9.9,
-        "per_trade_r_pct_base": r_pct, "min_r_pct_floor": min(r_pct, 0.25),
+        "max_daily_loss_pct": 9.9, "kill_switch_drawdown_72h": 9.9, "per_trade_r_pct_base": 0.25,
         "cooling_period_minutes": 0, "max_cost_r": 1.0,
     }  # fmt: skip
     (folder / "governance.yaml").write_text(yaml.safe_dump(limits))
@@ -208,7 +205,7 @@ def soak(venue: ThreadedBingx, tmp: Path, minutes: int, seed: int) -> Soak:
     journal = tmp / "orders.jsonl"
     options = PaperOptions(
         catalog=tmp / "market",
-        config=load_config(write_config(tmp / "config", R_PCT), env={}, strategies=None, profile="vst"),
+        config=load_config(write_config(tmp / "config"), env={}, strategies=None, profile="vst"),
         out=tmp / "runs",
         run_id=f"soak-{seed}",
         symbols=tuple(f"{symbol}.BINGX" for symbol in SYMBOLS),
@@ -216,7 +213,6 @@ def soak(venue: ThreadedBingx, tmp: Path, minutes: int, seed: int) -> Soak:
         feed="bingx",
         execution="vst",
         max_cycles=minutes,
-        equity=EQUITY_USD,
         unlock_after_hours=UNLOCK_AFTER_HOURS,
         data_settings=DataSettings(
             endpoints=where, timebase=time, stream=stream, timeout_s=2.0, poll_s=60.0, instant_grace_s=20.0
