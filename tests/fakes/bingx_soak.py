@@ -38,6 +38,8 @@ REST_FAULTS = (
 FRAME_FAULTS = ("duplicate", "drop", "bad_gzip", "bad_json", "truncate")
 REST_RATE, FRAME_RATE = 0.03, 0.01
 INCIDENT_EVERY_S = 90.0  # venue time, on average
+# Trades at random lose their costs: small beside the equity, a day of them ends above the daily lock.
+EQUITY_USD, R_PCT = 10_000, 0.05
 UNLOCK_AFTER_HOURS = 0.5  # trades at random lose: an operator ends each kill switch, or all would rest
 
 
@@ -168,7 +170,8 @@ def write_config(folder: Path) -> Path:
     (folder / "enable_map.yaml").write_text(yaml.safe_dump(tree))
     limits = yaml.safe_load((DEFAULTS / "governance.yaml").read_text())
     limits |= {
-        "max_daily_loss_pct": 9.9, "kill_switch_drawdown_72h": 9.9, "per_trade_r_pct_base": 0.25,
+        "max_daily_loss_pct": 9.9, "kill_switch_drawdown_72h": 9.9,
+        "per_trade_r_pct_base": R_PCT, "min_r_pct_floor": R_PCT,
         "cooling_period_minutes": 0, "max_cost_r": 1.0,
     }  # fmt: skip
     (folder / "governance.yaml").write_text(yaml.safe_dump(limits))
@@ -205,7 +208,10 @@ def soak(venue: ThreadedBingx, tmp: Path, minutes: int, seed: int) -> Soak:
     journal = tmp / "orders.jsonl"
     options = PaperOptions(
         catalog=tmp / "market",
-        config=load_config(write_config(tmp / "config"), env={}, strategies=None, profile="vst"),
+        config=load_config(
+            write_config(tmp / "config"), env={"VIRTUAL_EQUITY": str(EQUITY_USD)}, profile="vst"
+        ),
+        equity=float(EQUITY_USD),
         out=tmp / "runs",
         run_id=f"soak-{seed}",
         symbols=tuple(f"{symbol}.BINGX" for symbol in SYMBOLS),
