@@ -39,11 +39,11 @@ def play(
 
 
 def mend(original: dict[str, Any]) -> Callable[[Desk], None]:
-    return lambda desk: desk.tools._specs.update(original)
+    return lambda desk: desk.tools._tools.update(original)
 
 
 def keep(original: dict[str, Any]) -> Callable[[Desk], None]:
-    return lambda desk: original.update(desk.tools._specs)
+    return lambda desk: original.update(desk.tools._tools)
 
 
 def errors(run: ScenarioRun) -> list[tuple[int, str]]:

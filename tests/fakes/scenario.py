@@ -141,7 +141,8 @@ def break_tool(capability: str) -> Callable[[Desk], None]:
 
     def cue(desk: Desk) -> None:
         spec = desk.tools.spec(capability)
-        desk.tools._specs[capability] = dataclasses.replace(spec, function=fail)
+        stats = desk.tools.stats[capability]
+        desk.tools._tools[capability] = dataclasses.replace(spec, function=fail), stats
 
     return cue
 
