@@ -37,7 +37,7 @@ from research.statistics.sharpe import Floats
 from research.trials.sizing import r_in_exit_order
 from research.trials.trial import Laboratory, Trial, try_batch
 
-BATCH = 25  # candidates a task: a second of work or so
+BATCH = 10  # candidates a task: so few that no process waits long for another at the end of a round
 
 Report = Callable[[str, int, int], None]
 
