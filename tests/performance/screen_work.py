@@ -24,3 +24,11 @@ def try_and_time(laboratory: Laboratory, documents: Sequence[Document]) -> Tried
     trials = try_batch(laboratory, documents)
     used = time.process_time() - began
     return Tried(used, [repr(trial.to_body()) for trial in trials])
+
+
+def spin(_: None, rounds: int) -> int:
+    """Work without memory: what the machine itself gives two processes over one."""
+    total = 0
+    for k in range(rounds):
+        total += k * k % 7
+    return total
