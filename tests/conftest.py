@@ -7,6 +7,7 @@ is left out unnoticed.
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import shutil
@@ -62,6 +63,18 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} skipped, but CRUPTO_REQUIRE names {', '.join(needed)}: {reason}"
     return report
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_engine_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Collect what a module's engines leave in cycles, here in the main thread.
+
+    An actor may be dropped by its own thread only; a collection in any other thread, such as one that loads
+    ccxt, would drop those of modules before it and raise there.
+    """
+    yield
+    if {"integration", "acceptance", "desk"} & set(request.path.parts):
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
