@@ -32,7 +32,6 @@ class JournalBatch:
         self._trouble = ""
         self.settled = True
         self.muted = False
-        self.wanted = journal is not None  # without a journal there is nothing to keep for it
 
     def keep(self, message: object, *beside: Any) -> None:
         """Take a message, with what else a `Kept` says of it."""
@@ -49,7 +48,7 @@ class JournalBatch:
     def leave_unfinished(self) -> None:
         """Hand over nothing more if something is unfinished: a resumed run does it again."""
         if not self.settled:
-            self._journal, self.wanted = None, False
+            self._journal = None
 
     def trouble(self) -> str | None:
         """Return the journal's trouble if it changed since the last call (empty: it is over), else None."""

@@ -122,9 +122,8 @@ class MonitorActor(DeskAgent):
             self._telemetry.on_equity(point)
 
     def _keep(self, message: object) -> None:
-        number = 0 if self.batch.muted else self._recorder.add(message)
-        if number and self.batch.wanted:
-            self.batch.keep(message, number)
+        if not self.batch.muted:
+            self.batch.keep(message, self._recorder.add(message))
 
     @guarded
     def on_message(self, message: Signal | OrderEvent | Protection | Trade | FundingPaid | SafeMode) -> None:

@@ -179,7 +179,7 @@ class CorrelationBook:
             m: deque(maxlen=self._window + 1) for m in TIMEFRAMES
         }
         self._series = [(tape, _Returns(m, self._window)) for m, tape in self._tapes.items()]
-        self.stored: dict[Pair, tuple[int, float]] = {}  # when and what, by names in order; stays the same
+        self._stored: dict[Pair, tuple[int, float]] = {}
         self._asked: dict[Pair, int] = {}
         self._now = 0
         self.revision = 0  # while it stands, nothing was measured or stored
@@ -205,7 +205,7 @@ class CorrelationBook:
 
     def value(self, a: str, b: str) -> float | None:
         """Return the stored correlation, None while it is unknown."""
-        stored = self.stored.get(pair_of(a, b))
+        stored = self._stored.get(pair_of(a, b))
         return None if stored is None else stored[1]
 
     def update(self, a: str, b: str, value: float, ts: int) -> float:
@@ -222,14 +222,14 @@ class CorrelationBook:
         return self._offer(pair_of(a, b), value, ts)
 
     def _offer(self, pair: Pair, value: float, ts: int) -> float:
-        stored = self.stored.get(pair)
+        stored = self._stored.get(pair)
         if stored is not None:
             threshold = self._settings.max_abs_correlation
             same_side = (abs(stored[1]) >= threshold) == (abs(value) >= threshold)
             if same_side and ts - stored[0] < self._every_ns:
                 return stored[1]
         self.revision += 1
-        self.stored[pair] = (ts, value)
+        self._stored[pair] = (ts, value)
         return value
 
     def refresh(self, a: str, b: str, ts: int) -> float | None:
@@ -269,12 +269,11 @@ class CorrelationBook:
     def state(self) -> dict[str, Any]:
         """Return the stored values as JSON-able values; the bars come back by warm-up."""
         return {
-            "stored": [[*pair, ts, value] for pair, (ts, value) in self.stored.items()],
+            "stored": [[*pair, ts, value] for pair, (ts, value) in self._stored.items()],
             "asked": [[*pair, ts] for pair, ts in self._asked.items()],
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
-        self.stored.clear()
-        self.stored.update({(a, b): (int(ts), float(value)) for a, b, ts, value in state["stored"]})
+        self._stored = {(a, b): (int(ts), float(value)) for a, b, ts, value in state["stored"]}
         self._asked = {(a, b): int(ts) for a, b, ts in state["asked"]}

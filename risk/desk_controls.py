@@ -11,7 +11,7 @@ import math
 from risk.context import DecisionContext
 from risk.control import Control
 from risk.drawdown import daily_loss_reached, kill_switch_reached
-from risk.vocabulary import MINUTE_NS, DeskMode, RefusalReason, RegimeLabel, side_name
+from risk.vocabulary import MINUTE_NS, DeskMode, RefusalReason, RegimeLabel, Signal, side_name
 
 _SECOND_NS = 1_000_000_000
 
@@ -61,9 +61,7 @@ class InvalidInput(Control):
             found = self._not_finite(context, spread, price)
             if found is not None:
                 return found
-        if signal.reference_price > 0.0 < price and signal.atr >= 0.0 <= volume and (spread or 0.0) >= 0.0:
-            return None
-        return self._sign(context, spread, price)
+        return self._sign(signal, spread, price, volume)
 
     @staticmethod
     def _not_finite(context: DecisionContext, spread: float | None, price: float) -> str | None:
@@ -91,15 +89,17 @@ class InvalidInput(Control):
         return None
 
     @staticmethod
-    def _sign(context: DecisionContext, spread: float | None, price: float) -> str | None:
-        signal = context.signal
-        for name, value in (("reference_price", signal.reference_price), ("last price", price)):
-            if value <= 0.0:
-                return f"{name} was {value:g}, expected a positive price"
-        volume = context.market.bar_volume(signal.instrument)
-        for name, value in (("atr", signal.atr), ("bar volume", volume), ("spread", spread or 0.0)):
-            if value < 0.0:
-                return f"{name} was {value:g}, expected at least 0"
+    def _sign(signal: Signal, spread: float | None, price: float, volume: float) -> str | None:
+        if signal.reference_price <= 0.0:
+            return f"reference_price was {signal.reference_price:g}, expected a positive price"
+        if price <= 0.0:
+            return f"last price was {price:g}, expected a positive price"
+        if signal.atr < 0.0:
+            return f"atr was {signal.atr:g}, expected at least 0"
+        if volume < 0.0:
+            return f"bar volume was {volume:g}, expected at least 0"
+        if spread is not None and spread < 0.0:
+            return f"spread was {spread:g}, expected at least 0"
         return None
 
 

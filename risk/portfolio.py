@@ -68,7 +68,6 @@ class PortfolioController:
     ) -> None:
         self._settings = settings
         self.correlations = correlations
-        self._stored = correlations.stored  # read for every pair that is held, at every change
         self._signed, self._with_candidate, self._unknown_counts = signed, with_candidate, unknown_counts
         self._base = (0.0, 0.0, 0.0)
         self._book: list[Exposure] = []
@@ -124,11 +123,10 @@ class PortfolioController:
         sign = one.side * other.side if self._signed else 1
         if one.instrument == other.instrument:
             return float(sign)
-        a, b = one.instrument, other.instrument
-        stored = self._stored.get((a, b) if a <= b else (b, a))
-        if stored is None:
+        value = self.correlations.value(one.instrument, other.instrument)
+        if value is None:
             return 1.0 if self._unknown_counts and sign > 0 else 0.0
-        return sign * stored[1] if self._signed else abs(stored[1])
+        return sign * value if self._signed else abs(value)
 
     def concentrated_with(self, candidate: Exposure, book: Sequence[Exposure]) -> list[Exposure]:
         """Return the positions of the book that the candidate is concentrated with."""

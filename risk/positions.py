@@ -144,7 +144,7 @@ class Position(_Record):
 
     def risk_usd(self, leverage: float) -> float:
         """Money lost from entry if the stop is hit, with exit costs; without any stop the whole margin."""
-        stop = self.stop_price if self.stop_price > 0.0 else self.stop
+        stop = self.stop
         if stop <= 0.0:
             return self.average_price * self.quantity / leverage
         loss = (self.average_price - stop) * self.side
