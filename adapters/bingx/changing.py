@@ -32,8 +32,8 @@ from adapters.live import engine_rows as engine
 from adapters.live.timebase import Timebase
 
 MS = 1_000_000
+SOUGHT_S = 0.05  # between two looks for a stop that the venue has placed with its entry
 # A trigger price on the wrong side of the market: the stop is due now.
-SOUGHT_S = 0.05
 THROUGH_MARKET = frozenset({"110411", "110412"})
 
 
@@ -97,8 +97,10 @@ class OrderChanger:
 
     # --- placing -------------------------------------------------------------------------------------------
 
-    async def place(self, tracked: TrackedOrder, params: Params) -> Placed:
+    async def place(self, tracked: TrackedOrder, params: Params, since_ms: int | None = None) -> Placed:
         """Place an order; a stop that the market has passed already is carried out at market.
+
+        An entry has its patience from `since_ms` on, else from the moment at which it was made.
 
         Raises
         ------
@@ -112,7 +114,8 @@ class OrderChanger:
         def wanted() -> bool:
             return self.is_wanted(tracked)
 
-        until = None if tracked.is_reduce_only else tracked.created_ms + self._entry_patience_ms
+        since = tracked.created_ms if since_ms is None else since_ms
+        until = None if tracked.is_reduce_only else since + self._entry_patience_ms
         try:
             answer = await self._placer.place(params, wanted, until_ms=until)
         except OrderRefused as refused:
@@ -143,7 +146,7 @@ class OrderChanger:
         if not self.is_wanted(tracked):
             raise OrderRefused("it was cancelled, or its position closed, while it was being changed")
         self.restored += 1
-        return await self.place(tracked, params)
+        return await self.place(tracked, params, self._rest.clock.now_ms())
 
     # --- changing ------------------------------------------------------------------------------------------
 

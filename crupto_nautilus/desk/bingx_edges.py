@@ -37,7 +37,7 @@ from crupto_nautilus.errors import SafetyRefusal, UsageError
 
 VST_TOLERANCE_USD = 0.01  # rounding of the venue; funding is compared apart
 DRAIN_S = 4.0  # for what is in flight at the end; the node is stopped by force a second later
-FUNDING_S = 0.8
+FUNDING_S = 0.8  # for what funding was paid, after it
 
 
 class BingxFeed(LiveFeed):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from nautilus_trader.model import ClientOrderId, Price
 
 from tests.fakes.bingx import threaded
+from tests.fakes.bingx.errors import VenueError
 from tests.fakes.bingx.settings import Settings
 from tests.fakes.bingx.sources import Script as Bars
 from tests.fakes.bingx_node import execution_settings
@@ -154,6 +156,33 @@ def test_an_entry_that_had_to_wait_too_long_is_refused_and_an_exit_is_sent() -> 
     assert len(out.orders) == 2
     [rejection] = [e for e in out.trader.events if type(e).__name__ == "OrderRejected"]
     assert "its moment has passed" in rejection.reason
+
+
+def test_an_old_entry_that_lost_its_place_while_it_was_changed_is_sent_again() -> None:
+    with threaded.running(Settings(), Bars()) as venue:
+
+        def refuse_the_next(fake: Any) -> None:
+            place = fake.venue.place
+
+            def refuse(*_: Any) -> None:
+                fake.venue.place = place
+                raise VenueError(101204, "Insufficient margin")
+
+            fake.venue.place = refuse
+
+        def script(t: Trader) -> Steps:
+            t.limit("in", BUY, "0.1", "60000.0")
+            yield t.is_("in", "Accepted")
+            asked = time.monotonic()
+            yield lambda: time.monotonic() - asked > 0.4  # older than an entry's patience
+            venue.call(refuse_the_next)
+            t.modify_order(ClientOrderId("in"), price=Price.from_str("60500.0"))
+            yield t.is_("in", "Updated", "ModifyRejected", "Canceled")
+
+        out = play(venue, script, execution_settings(venue, "BTC-USDT", entry_patience_s=0.3))
+    assert out.trader.told("in")[-1] == "Updated"
+    assert out.execution.changer.restored == 1
+    assert [(o["status"], o["price"]) for o in out.orders] == [("CANCELLED", "60000.0"), ("PENDING", "60500.0")]
 
 
 def test_a_stop_whose_replacement_is_lost_on_the_way_is_one_stop_in_the_end() -> None:
