@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from research import simulate
 from research.costs import Costs
 from research.dsl.document import Document, TargetR
+from research.dsl.program import ATR_KEY
 from research.dsl.vector import Memo, evaluate
 from research.errors import MarketError
 from research.market import Frame, MarketArrays
@@ -203,7 +204,7 @@ def _taker(costs: Costs, frame: Frame, memo: Memo) -> Floats:
 
 
 def _bars(costs: Costs, frame: Frame, atr: Floats, memo: Memo) -> Floats:
-    key = (frame.token, "bars", costs)
+    key = (frame.token, "bars", costs, ATR_KEY)  # every document has the same ATR
     found = memo.get(key)
     if found is None:
         taker = _taker(costs, frame, memo)

@@ -12,7 +12,6 @@ import numpy as np
 
 from research.dsl import Document
 from research.lookahead import check_document
-from research.lookahead.checks import MIN_TRADES
 from research.screen import ScreenResult
 from research.standards.outcome import GateResult, at_least, at_most
 from research.trials.trial import Laboratory
@@ -45,7 +44,7 @@ def lookahead_gate(laboratory: Laboratory, document: Document, result: ScreenRes
         "G1",
         at_most("leaks", leaks, 0),
         at_most("inconclusive", inconclusive, 0),
-        at_least("entries", entries, MIN_TRADES),
+        at_least("entries", entries, limits.entries_min),
         at_least("cuts", cuts, limits.random_cuts),
         at_least("values_compared", values, 1),
         note=note,

@@ -66,6 +66,7 @@ class G1(_Part):
 
     random_cuts: Count
     trade_cuts: Count
+    entries_min: Count
 
 
 class G2(_Part):
