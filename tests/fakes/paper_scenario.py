@@ -1,6 +1,6 @@
 """A scenario in the live node, in a process of its own, which can be killed at any mark of the feed.
 
-    python -m tests.fakes.paper_scenario FOLDER [--resume] [--at N --signal KILL|TERM] [--run-id ID] ...
+    python -m tests.fakes.paper_scenario FOLDER [--resume] [--at N --signal KILL|TERM [--written]] ...
 
 Marks are counted over one session: OPEN and CLOSE of every instant, from 1.  Desk, node, journal, feed and
 run folder are the real ones; market and rules are planted (see `scenario`).
@@ -40,6 +40,7 @@ from crupto_nautilus.desk.status import StatusReader
 from crupto_nautilus.desk.telemetry.service import DashboardService
 from crupto_nautilus.errors import CruptoError
 from crupto_nautilus.journal.database import default_url
+from crupto_nautilus.journal.writer import JournalWriter
 from risk.vocabulary import LONG, SHORT, EntryStyle
 from strategies.registry import StrategySpec
 from tests.fakes.markets import START_NS
@@ -266,16 +267,28 @@ def prepare(folder: Path, scenario: Scenario) -> Catalog:
         )
 
 
-def strike(after: int, number: signal.Signals) -> None:
-    """Have the process send itself a signal when the desk has handled so many marks."""
-    handled = ReplayFeed.on_phase
+def strike(after: int, number: signal.Signals, written: bool) -> None:
+    """Have the process send itself a signal when the desk has handled so many marks.
+
+    `written`: the journal has them all by then; otherwise it has what its thread had the time for.
+    """
+    handled, put = ReplayFeed.on_phase, JournalWriter.put
+    writers: list[JournalWriter] = []
     count = 0
+
+    def remembering(writer: JournalWriter, *entry: Any) -> bool:
+        writers[:] = [writer]
+        return put(writer, *entry)
+
+    JournalWriter.put = remembering  # type: ignore[method-assign]
 
     def on_phase(feed: ReplayFeed, phase: int) -> None:
         nonlocal count
         handled(feed, phase)
         count += 1
         if count == after:
+            if written and not all(writer.flush() for writer in writers):
+                raise AssertionError("the journal could not be written")
             os.kill(os.getpid(), number)
 
     ReplayFeed.on_phase = on_phase  # type: ignore[method-assign]
@@ -314,6 +327,7 @@ def main() -> int:
     parser.add_argument("--at", type=int)
     parser.add_argument("--early", choices=["preparing", "connecting"])
     parser.add_argument("--signal", choices=["KILL", "TERM", "INT"], default="KILL")
+    parser.add_argument("--written", action="store_true")
     parser.add_argument("--max-cycles", type=int)
     parser.add_argument("--speed", type=float, default=0.0)
     parser.add_argument("--accept", action="store_true")
@@ -323,7 +337,7 @@ def main() -> int:
         early = {"preparing": strike_while_preparing, "connecting": strike_while_connecting}
         early[given.early](signal.Signals[f"SIG{given.signal}"])
     if given.at:
-        strike(given.at, signal.Signals[f"SIG{given.signal}"])
+        strike(given.at, signal.Signals[f"SIG{given.signal}"], given.written)
     try:
         play(
             given.folder, given.scenario, run_id=given.run_id, resume=given.resume,
