@@ -182,7 +182,10 @@ def test_an_old_entry_that_lost_its_place_while_it_was_changed_is_sent_again() -
         out = play(venue, script, execution_settings(venue, "BTC-USDT", entry_patience_s=0.3))
     assert out.trader.told("in")[-1] == "Updated"
     assert out.execution.changer.restored == 1
-    assert [(o["status"], o["price"]) for o in out.orders] == [("CANCELLED", "60000.0"), ("PENDING", "60500.0")]
+    assert [(o["status"], o["price"]) for o in out.orders] == [
+        ("CANCELLED", "60000.0"),
+        ("PENDING", "60500.0"),
+    ]
 
 
 def test_a_stop_whose_replacement_is_lost_on_the_way_is_one_stop_in_the_end() -> None:
