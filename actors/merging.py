@@ -13,17 +13,15 @@ def silent_instruments(fine: Instant) -> frozenset[str]:
     return frozenset(name for name in fine.late if name not in here)
 
 
-def merged(fine: Mapping[int, tuple[Bar, ...]], built: list[Bar]) -> dict[int, tuple[Bar, ...]]:
+def merged(
+    fine: Mapping[int, tuple[Bar, ...]], built: Mapping[int, tuple[Bar, ...]]
+) -> dict[int, tuple[Bar, ...]]:
     """Return all bars by timeframe, slowest first, ordered by time and instrument id."""
-    grouped: dict[int, list[Bar]] = {}
-    for bar in built:
-        grouped.setdefault(bar.minutes, []).append(bar)
-    for minutes, bars in fine.items():
-        if minutes in grouped:
-            grouped[minutes] = sorted([*grouped[minutes], *bars], key=_by_time_and_name)
-        else:
-            grouped[minutes] = list(bars)
-    return {minutes: tuple(grouped[minutes]) for minutes in sorted(grouped, reverse=True)}
+    found = {**built, **fine}
+    for minutes in found:
+        if minutes in built and minutes in fine:
+            found[minutes] = tuple(sorted([*built[minutes], *fine[minutes]], key=_by_time_and_name))
+    return {minutes: found[minutes] for minutes in sorted(found, reverse=True)}
 
 
 def _by_time_and_name(bar: Bar) -> tuple[int, str]:

@@ -27,8 +27,8 @@ from catalog.feed import (
     bar_type,
     feed_client,
 )
-from catalog.timeframes import TimeframeBuilder
-from risk.vocabulary import MINUTE_NS, Alarm, Bar, Instant
+from catalog.panel import TimeframePanel
+from risk.vocabulary import Alarm, Bar, Instant
 from strategies import bus
 from strategies.guarded import guarded
 
@@ -60,16 +60,10 @@ class RouterActor(DeskAgent):
         """
         self._fine_bars = [bar_type(name, minutes) for name, minutes in sorted(base_minutes.items())]
         self._on_phase = on_phase
-        self._builders = [
-            TimeframeBuilder(name, minutes, tuple(m for m in timeframes if m > minutes))
-            for name, minutes in sorted(base_minutes.items())
-        ]
-        self._push = {builder.instrument: builder.push for builder in self._builders}
+        self.higher = TimeframePanel(base_minutes, timeframes)
         self._venue = min(base_minutes).rpartition(".")[2]
         self._warm_up, self._seed, self._start_ns = warm_up, seed or {}, start_ns
         self._catch_up, self._restore = catch_up, restore
-        targets = [m for builder in self._builders for m in builder.targets]
-        self._step_ns = min(targets, default=0) * MINUTE_NS
         self._next_close_ns = 0
         self._waiting = False  # whether a higher bar waits for a late fine bar
         self._started = False
@@ -131,8 +125,7 @@ class RouterActor(DeskAgent):
 
         At a venue that takes its time the next OPEN settles.
         """
-        for builder in self._builders:
-            builder.take_in()
+        self.higher.take_in()
         if self.last_ts and not self._in_flight():
             self.publish_message(bus.SETTLED, self.last_ts)
             self.publish_message(bus.QUIET, self.last_ts)
@@ -160,32 +153,20 @@ class RouterActor(DeskAgent):
             self.desk_clock.now_ns = instant.ts_event
             self.publish_message(bus.INSTANT, instant)
         self._warm_up = ()
-        for name, bars in self._seed.items():
-            for bar in bars:
-                self._push[name](bar)
-        for builder in self._builders:
-            builder.close_until(self._start_ns)
+        self.higher.seed(self._seed, self._start_ns)
 
     def _publish(self, fine: Instant) -> None:
         ts = fine.ts_event
         for bars in fine.bars.values():
             self.bars += len(bars)
-            for bar in bars:
-                self._push[bar[0]](bar)
-        if fine.backfilled:
-            self.bars += len(fine.backfilled)
-            for bar in fine.backfilled:
-                self._push[bar.instrument](bar)
-        instant = fine
-        if self._step_ns and (ts >= self._next_close_ns or self._waiting):
+        self.bars += len(fine.backfilled)
+        higher = self.higher
+        higher.push(fine)
+        instant, step_ns = fine, higher.step_ns
+        if step_ns and (ts >= self._next_close_ns or self._waiting):
             silent = silent_instruments(fine) if fine.late else frozenset()
-            built = [
-                bar
-                for builder in self._builders
-                if builder.instrument not in silent
-                for bar in builder.close_until(ts)
-            ]
-            self._next_close_ns = ts - ts % self._step_ns + self._step_ns
+            built = higher.close_until(ts, silent)
+            self._next_close_ns = ts - ts % step_ns + step_ns
             self._waiting = bool(silent)
             if built:
                 instant = fine._replace(bars=merged(fine.bars, built))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from catalog.timeframes import TimeframeBuilder
+from catalog.building import TimeframeBuilder
 from research.dsl.program import Program, Step
 from research.kernels import window_deviation, window_mean
 from research.market import LONGEST_INTERVAL_NS

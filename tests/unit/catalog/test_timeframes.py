@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalog.building import TimeframeBuilder
 from catalog.errors import CatalogError
-from catalog.timeframes import BarArrays, TimeframeBuilder, label, parse_timeframe, resample
+from catalog.timeframes import BarArrays, label, parse_timeframe, resample
 from risk.vocabulary import MINUTE_NS, Bar
 
 START = 1_672_531_200_000_000_000  # 2023-01-01
