@@ -14,6 +14,7 @@ import numpy as np
 from catalog.building import FIRST_ROWS, LOOP_ROWS, NEVER, OpenBuckets, TimeframeBuilder, aggregate, new_bar
 from risk.vocabulary import MINUTE_NS, Bar, Instant
 
+_FEW_ROWS = 2  # up to here rows are quicker than columns where there are both
 _Row = tuple[Bar, ...]  # the bars of all instruments at one moment, ordered by instrument id
 
 
@@ -49,9 +50,9 @@ class TimeframePanel:
         self._buckets = OpenBuckets(targets)
         self._rows: list[_Row] = []
         self._newest = NEVER  # moment of the last row
-        # High, low and volume of the rows, an instrument a line, where a bucket is too wide for a loop.
+        # High, low and volume of the rows, where a bucket is too wide for a loop.
         wide = self._alike and any(target > LOOP_ROWS * self._minutes for target in targets)
-        self._columns = np.empty((3, len(self._names), FIRST_ROWS)) if wide else None
+        self._columns = np.empty((3, FIRST_ROWS, len(self._names))) if wide else None
         self._filled = 0
 
     @property
@@ -151,29 +152,28 @@ class TimeframePanel:
         self._fill()
         built: dict[int, tuple[Bar, ...]] = {}
         for minutes, end, first, stop in buckets.closing(ts, rows, self._newest, _moment):
-            wide = stop - first > LOOP_ROWS
-            bars = (
-                self._wide_bars(minutes, end, first, stop) if wide else self._bars(minutes, end, first, stop)
-            )
+            in_columns = self._columns is not None and stop - first > _FEW_ROWS
+            make = self._bars_of_columns if in_columns else self._bars_of_rows
+            bars = make(minutes, end, first, stop)
             built[minutes] = (*built[minutes], *bars) if minutes in built else tuple(bars)
         used = buckets.spent(len(rows))
         if used:
             del rows[:used]
             buckets.dropped(used)
             if self._columns is not None:
-                self._columns[:, :, : len(rows)] = self._columns[:, :, used : self._filled]
+                self._columns[:, : len(rows)] = self._columns[:, used : self._filled]
                 self._filled -= used
         return built
 
-    def _bars(self, minutes: int, end: int, first: int, stop: int) -> list[Bar]:
+    def _bars_of_rows(self, minutes: int, end: int, first: int, stop: int) -> list[Bar]:
         series = zip(*self._rows[first:stop], strict=True)
         return [aggregate(name, minutes, end, one) for name, one in zip(self._names, series, strict=True)]
 
-    def _wide_bars(self, minutes: int, end: int, first: int, stop: int) -> list[Bar]:
+    def _bars_of_columns(self, minutes: int, end: int, first: int, stop: int) -> list[Bar]:
         assert self._columns is not None
-        high, low, volume = self._columns[:, :, first:stop]
-        highs, lows = high.max(axis=1).tolist(), low.min(axis=1).tolist()
-        totals = np.add.reduceat(volume, [0], axis=1)[:, 0].tolist()
+        high, low, volume = self._columns[:, first:stop]
+        highs, lows = high.max(axis=0).tolist(), low.min(axis=0).tolist()
+        totals = np.add.reduceat(volume, [0], axis=0)[0].tolist()
         opened, closed = self._rows[first], self._rows[stop - 1]
         return [
             new_bar((name, minutes, end, first_bar[3], top, bottom, last_bar[6], total))
@@ -188,13 +188,13 @@ class TimeframePanel:
         if columns is None:
             return
         rows = self._rows
-        if len(rows) > columns.shape[2]:
-            self._columns = np.empty((3, len(self._names), 2 * len(rows)))
-            self._columns[:, :, :filled] = columns[:, :, :filled]
+        if len(rows) > columns.shape[1]:
+            self._columns = np.empty((3, 2 * len(rows), len(self._names)))
+            self._columns[:, :filled] = columns[:, :filled]
             columns = self._columns
         for at in range(filled, len(rows)):
             _, _, _, _, high, low, _, volume = zip(*rows[at], strict=True)
-            columns[0, :, at], columns[1, :, at], columns[2, :, at] = high, low, volume
+            columns[:, at] = high, low, volume
         self._filled = len(rows)
 
     def _part(self) -> None:
