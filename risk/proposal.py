@@ -15,6 +15,7 @@ from risk.rounding import floor_quantity
 from risk.situation import Situation
 from risk.sizing import (
     SizeStep,
+    Words,
     exposure_quantity,
     headroom_pct,
     minimum_quantity,
@@ -62,18 +63,18 @@ def trading_state(now: Situation, *, plain_cap: bool = False) -> TradingState:
     With `plain_cap` the correlations are not looked at: the cap is the portfolio's own, the largest it can
     be.
     """
-    settings, books, equity = now.settings, now.books, now.equity
+    settings, used, equity = now.settings, now.used, now.equity
     shrinks = settings.safe_mode_action != "block" and not plain_cap
     return TradingState(
         equity=equity,
         daily_pnl_pct=now.guard.daily_pnl_pct,
         trailing_drawdown_72h_pct=now.guard.drawdown_72h_pct,
-        losing_streak=books.losing_streak,
+        losing_streak=now.books.losing_streak,
         realized_volatility=now.daily_volatility or 0.0,
-        portfolio_risk_pct=100.0 * (books.open_risk_usd + books.reserved_risk_usd) / equity,
+        portfolio_risk_pct=100.0 * (used.open_risk_usd + used.reserved_risk_usd) / equity,
         effective_cap_pct=now.concentration.cap_pct if shrinks else settings.max_portfolio_r_pct,
-        gross_pct=100.0 * books.gross_usd / equity,
-        net_pct=100.0 * books.net_usd / equity,
+        gross_pct=100.0 * used.gross_usd / equity,
+        net_pct=100.0 * used.net_usd / equity,
     )
 
 
@@ -139,12 +140,12 @@ def propose(now: Situation) -> Proposal:
             (
                 RefusalReason.PER_TRADE_CAP,
                 settings.max_per_trade_r_pct * money_pct,
-                f"risk {start:.4f} % > max_per_trade_r_pct {settings.max_per_trade_r_pct:g}",
+                lambda: f"risk {start:.4f} % > max_per_trade_r_pct {settings.max_per_trade_r_pct:g}",
             ),
             (
                 RefusalReason.PORTFOLIO_CAP,
                 (final if after_trade > room else room) * money_pct,
-                f"risk {after_trade:.4f} % + used {state.portfolio_risk_pct:.4f} % > {cap_text(now)}",
+                lambda: f"risk {after_trade:.4f} % + used {state.portfolio_risk_pct:.4f} % > {cap_text(now)}",
             ),
             (RefusalReason.GROSS_EXPOSURE, exposure[0], exposure_text[0]),
             (RefusalReason.NET_EXPOSURE, exposure[1], exposure_text[1]),
@@ -219,26 +220,27 @@ def _lowest_price(now: Situation) -> float:
     return signal.reference_price - (now.rules_checked.tick if inside else 0.0)
 
 
-def _exposure_limits(now: Situation, entry_cost: float) -> tuple[tuple[float, float], tuple[str, str]]:
+def _exposure_limits(now: Situation, entry_cost: float) -> tuple[tuple[float, float], tuple[Words, Words]]:
     """Coins that gross (with leverage) and net exposure leave, once all pending entry costs are paid."""
     signal, settings, books = now.signal, now.settings, now.books
     inside = _resting(now) and signal.side < 0
     price = signal.reference_price + (now.rules_checked.tick if inside else 0.0)
     equity = now.equity - books.pending_entry_cost_usd
-    gross_used, net_used = books.gross_usd, books.net_towards(signal.side)
+    gross_used, net_used = now.used.gross_usd, books.net_towards(signal.side)
 
     def coins(fraction: float, used: float) -> float:
         return exposure_quantity(fraction * equity, used, price, fraction, entry_cost)
 
-    def words(name: str, limit: float, used: float) -> str:
-        return f"notional + used {100.0 * used / now.equity:.2f} % > {name} {limit:g}"
+    def words(name: str, limit: float, used: float) -> Words:
+        return lambda: f"notional + used {100.0 * used / now.equity:.2f} % > {name} {limit:g}"
+
+    def leverage_words() -> str:
+        return f"notional > leverage_cap {settings.leverage_cap:g} x equity {now.equity:.2f}"
 
     gross_limit, net_limit = settings.max_gross_exposure_pct, settings.max_net_exposure_pct
     by_gross, by_leverage = coins(gross_limit / 100.0, gross_used), coins(settings.leverage_cap, 0.0)
-    if by_leverage < by_gross:
-        gross_text = f"notional > leverage_cap {settings.leverage_cap:g} x equity {now.equity:.2f}"
-    else:
-        gross_text = words("max_gross_exposure_pct", gross_limit, gross_used)
+    by_both = words("max_gross_exposure_pct", gross_limit, gross_used)
+    gross_text = leverage_words if by_leverage < by_gross else by_both
     return (
         (min(by_gross, by_leverage), coins(net_limit / 100.0, net_used)),
         (gross_text, words("max_net_exposure_pct", net_limit, net_used)),

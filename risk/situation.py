@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from risk.books import Books
+from risk.books import BookFigures, Books
 from risk.correlation import pair_of
 from risk.drawdown import DrawdownGuard
 from risk.market import MarketView
@@ -55,6 +55,11 @@ class Situation:
         """Name the smallest risk by its setting."""
         share = f" x risk_share {self.risk_share:g}" if self.risk_share != 1.0 else ""
         return f"half of min_r_pct_floor {self.settings.min_r_pct_floor:g}{share}"
+
+    @cached_property
+    def used(self) -> BookFigures:
+        """Risk and exposure of the book, reservations included."""
+        return self.books.figures()
 
     @cached_property
     def row(self) -> MandateRow | None:

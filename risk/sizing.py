@@ -7,12 +7,15 @@ up; what is booked as risk is what the rounded quantity loses at its stop, costs
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from risk.drawdown import guard_drawdown
 from risk.rounding import floor_quantity
 from risk.settings import RiskSettings
 from risk.vocabulary import InstrumentRules, RefusalReason, TradingState
+
+Words = Callable[[], str]  # a text that is made only if it is read
 
 
 def clamp(value: float, low: float, high: float) -> float:
@@ -116,7 +119,7 @@ def size_position(
 
 @dataclass(frozen=True, slots=True)
 class SizeStep:
-    """One limit that takes part in a size: the quantity it allows, and the words for it."""
+    """One limit that takes part in a size: the quantity it allows, and the words for it where it binds."""
 
     reason: RefusalReason
     before: float
@@ -129,13 +132,13 @@ class SizeStep:
         return self.after < self.before
 
 
-def shrink(wanted: float, limits: tuple[tuple[RefusalReason, float, str], ...]) -> tuple[SizeStep, ...]:
+def shrink(wanted: float, limits: tuple[tuple[RefusalReason, float, Words], ...]) -> tuple[SizeStep, ...]:
     """Apply limits one after the other, in the order of their reasons; a quantity never falls below 0."""
     steps = []
     quantity = max(0.0, wanted)
-    for reason, allowed, text in limits:
+    for reason, allowed, words in limits:
         after = max(0.0, min(quantity, allowed))
-        steps.append(SizeStep(reason, quantity, after, text))
+        steps.append(SizeStep(reason, quantity, after, words() if after < quantity else ""))
         quantity = after
     return tuple(steps)
 

@@ -8,6 +8,7 @@ SLIPPAGE_TOO_HIGH.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from risk.liquidity import estimate_slippage_bps, slice_quantity
 from risk.market import MarketView
@@ -17,9 +18,9 @@ from risk.sizing import minimum_quantity
 from risk.vocabulary import EntryStyle, InstrumentRules, RefusalReason, Refused, Ticket, TradePlan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class TicketContext:
-    """A plan and the market it would be sent into, at desk time `ts`."""
+    """A plan and the market it would be sent into, at desk time `ts`; what follows is worked out once."""
 
     plan: TradePlan
     market: MarketView
@@ -32,7 +33,7 @@ class TicketContext:
         """The instrument of the plan."""
         return self.plan.signal.instrument
 
-    @property
+    @cached_property
     def limit_price(self) -> float | None:
         """Price of a resting entry: the touch while quotes are fresh, else one tick inside the close."""
         signal, rules = self.plan.signal, self.rules
@@ -45,7 +46,7 @@ class TicketContext:
         raw = quote.ask if quote is not None else signal.reference_price + rules.tick
         return price_up(raw, rules.tick, rules.price_digits)
 
-    @property
+    @cached_property
     def children(self) -> tuple[float, ...]:
         """The slices of the order (empty: the last bar is too thin for the smallest one)."""
         price = min(self.plan.signal.reference_price, self.limit_price or self.plan.signal.reference_price)

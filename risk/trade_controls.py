@@ -145,7 +145,7 @@ class NetLimit(SizeLimit):
             return found
         settings, equity = context.settings, context.equity
         notional = context.proposal.quantity * context.signal.reference_price
-        net_pct = 100.0 * (context.books.net_usd + context.signal.side * notional) / equity
+        net_pct = 100.0 * (context.used.net_usd + context.signal.side * notional) / equity
         limit = settings.max_net_exposure_pct
         if abs(net_pct) <= limit * (1.0 + _NOISE):
             return None

@@ -125,15 +125,15 @@ def test_steps_shrink_in_order_and_remember_who_bound() -> None:
     steps = shrink(
         10.0,
         (
-            (RefusalReason.PER_TRADE_CAP, 12.0, "a"),
-            (RefusalReason.PORTFOLIO_CAP, 4.0, "b"),
-            (RefusalReason.GROSS_EXPOSURE, -3.0, "c"),
+            (RefusalReason.PER_TRADE_CAP, 12.0, lambda: "a"),
+            (RefusalReason.PORTFOLIO_CAP, 4.0, lambda: "b"),
+            (RefusalReason.GROSS_EXPOSURE, -3.0, lambda: "c"),
         ),
     )
-    assert [(s.before, s.after, s.binds) for s in steps] == [
-        (10.0, 10.0, False),
-        (10.0, 4.0, True),
-        (4.0, 0.0, True),
+    assert [(s.before, s.after, s.text) for s in steps] == [
+        (10.0, 10.0, ""),
+        (10.0, 4.0, "b"),
+        (4.0, 0.0, "c"),
     ]
 
 
