@@ -57,7 +57,8 @@ class InstantFeed:
         Awaited when the feed ends, before the desk hears of it: lets a venue settle what is in flight.
         Returns what did not settle.
     prologue, before_first : iterable
-        What the desk hears when it has subscribed, and what it hears before the first instant.
+        What the desk hears when it has subscribed, and what it hears before the first instant: an `Instant`
+        among it is a moment of the market that it missed.
     """
 
     def __init__(
@@ -81,7 +82,8 @@ class InstantFeed:
         self.ended = ""
         self.connected = False
         self._backfill, self._before_end = backfill, before_end
-        self._prologue, self._before_first = list(prologue), list(before_first)
+        self._prologue, self._before_first = list(prologue), iter(before_first)
+        self._missed = 0  # moments that were missed and are on their way
         self._clock: FeedClock = clock or WallClock()
         self._give_up_ns = round(give_up_s * SECOND_NS)
         self._restarts = restarts or Restarts()
@@ -137,6 +139,11 @@ class InstantFeed:
         emit(mark(ts, END))
 
     @property
+    def is_behind(self) -> bool:
+        """Whether the desk goes through moments that it missed."""
+        return self._missed > 0
+
+    @property
     def is_started(self) -> bool:
         """Whether the desk has subscribed."""
         return self._emit is not None
@@ -153,9 +160,13 @@ class InstantFeed:
 
     def on_phase(self, phase: int) -> None:
         """Take note that the desk has handled a mark."""
-        if phase == CLOSE:
+        if phase != CLOSE:
+            return
+        if self._missed:
+            self._missed -= 1  # whatever followed from it, it was not late
+        else:
             self.stopwatch.handled()
-            self.gate.passed()
+        self.gate.passed()
 
     # --- what arrives --------------------------------------------------------------------------------------
 
@@ -237,16 +248,25 @@ class InstantFeed:
         if self._emit is None or self.ended:
             return
         for instant in instants:
-            while self._before_first:
-                self._emit(self._before_first.pop(0))
+            for data in self._before_first:
+                if isinstance(data, Instant):
+                    self._missed += 1
+                    self.gate.sent()
+                    self._send(data)
+                else:
+                    self._emit(data)
             self.gate.sent()
             self.stopwatch.sent(instant.ts_event)
-            for data in sequence(self.engine_feed, instant):
-                self._emit(data)
+            self._send(instant)
             if instant.late or self._late_in_row:
                 self._watch_silence(instant)
         if instants:
             self._quiet.begin()
+
+    def _send(self, instant: Instant) -> None:
+        assert self._emit is not None
+        for data in sequence(self.engine_feed, instant):
+            self._emit(data)
 
     def _watch_silence(self, instant: Instant) -> None:
         """Tell when an instrument has been late for some instants in a row, and when it is back."""

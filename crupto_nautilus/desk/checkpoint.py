@@ -36,12 +36,12 @@ class Resumed:
     catch_up: Iterable[Instant]
     session: int  # starts of the run, this one included; names the orders that open positions again
     changes: tuple[tuple[str, str], ...] = ()  # what is not as it was when the run began: kind, words
-    live_ns: int = 0  # where a live feed begins again; 0: a replay goes on at the checkpoint
+    live_ns: int = 0  # where the venue is now; 0: the sandbox, which goes on at the checkpoint
     opening_balance: float | None = None  # of the venue's account when the run began
 
     @property
     def begin_ns(self) -> int:
-        """After which moment the feed goes on."""
+        """After which moment the venue goes on."""
         return self.live_ns or self.ts_event
 
     @property

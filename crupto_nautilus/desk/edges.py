@@ -21,7 +21,7 @@ from adapters.simulated import DeskFeeModel, perpetual, venue_arguments
 from catalog.feed import CLOSE, EngineFeed
 from catalog.instants import run_instants
 from catalog.symbols import parse_instrument
-from crupto_nautilus.desk.assembly import DeskPlan
+from crupto_nautilus.desk.assembly import Desk, DeskPlan
 from crupto_nautilus.desk.funding_check import Settled
 from crupto_nautilus.desk.options import MONEY_TOLERANCE, PaperOptions
 from crupto_nautilus.desk.plan import Prepared
@@ -62,6 +62,9 @@ class Feed(Protocol):
 
     def wait_for(self, behind: Callable[[], bool]) -> None:
         """Let a replay wait while `behind` says so; a live market waits for nobody."""
+
+    def attach(self, desk: Desk) -> None:
+        """Hand over the desk that is fed, before the node runs."""
 
     def settle_first(self, settle: BeforeEnd | None) -> None:
         """Have something awaited when the feed ends, before the desk hears of it."""
@@ -173,6 +176,9 @@ class ReplayFeed:
     def wait_for(self, behind: Callable[[], bool]) -> None:
         """Wait while the journal has to catch up."""
         self.replay.behind = behind
+
+    def attach(self, desk: Desk) -> None:
+        """A replay goes on where the desk stopped: it has missed nothing."""
 
     def settle_first(self, settle: BeforeEnd | None) -> None:
         """A replay ends when everything has been executed."""

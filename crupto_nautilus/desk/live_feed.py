@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 from nautilus_trader.live import DataClientConfig
@@ -23,7 +24,8 @@ from catalog.arrivals import Gap
 from catalog.assembler import InstantAssembler
 from catalog.feed import CLOSE, EngineFeed, call_mark
 from catalog.symbols import parse_instrument
-from crupto_nautilus.desk.assembly import DeskPlan
+from crupto_nautilus.desk.assembly import Desk, DeskPlan
+from crupto_nautilus.desk.downtime import Downtime
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.plan import Prepared
 from crupto_nautilus.desk.reopening import reopening_marks
@@ -49,6 +51,7 @@ class LiveFeed:
         window = prepared.choice.window
         self.clock = VenueClock(settings.timebase)
         grace_ns = round(settings.instant_grace_s * 1e9)
+        self._downtime = Downtime(prepared, plan)
         engine_feed, marks = EngineFeed(plan.rules, window.base_minutes), []
         if plan.resume is not None:
             marks = reopening_marks(plan.resume, plan.rules, window.base_minutes, engine_feed)
@@ -56,7 +59,7 @@ class LiveFeed:
             InstantAssembler(window.base_minutes, grace_ns, prepared.live_ns or window.start_ns),
             engine_feed,
             prologue=marks[:-1],
-            before_first=marks[-1:],  # the venue has answered by then
+            before_first=chain(marks[-1:], self._downtime.data()),  # the venue has answered by then
             backfill=self._backfill,
             before_end=self._settle,
             clock=VenueFeedClock(self.clock, settings.timebase),
@@ -98,8 +101,9 @@ class LiveFeed:
 
     def on_phase(self, phase: int) -> None:
         """The desk has handled a mark."""
+        behind = self.instants.is_behind
         self.instants.on_phase(phase)
-        if phase == CLOSE:
+        if phase == CLOSE and not behind:
             self._cycles += 1
             if self._cycles == self._max_cycles:
                 self.end(f"max_cycles {self._max_cycles}")
@@ -109,6 +113,10 @@ class LiveFeed:
         if self.instants.ended and self.instants.is_started:
             return True  # it is ending
         return self._post(lambda: self.instants.end(reason))
+
+    def attach(self, desk: Desk) -> None:
+        """Hand over the desk, which hears of what it missed."""
+        self._downtime.attach(desk)
 
     def settle_first(self, settle: BeforeEnd | None) -> None:
         """Have something awaited on the client's loop before the desk hears of the end."""

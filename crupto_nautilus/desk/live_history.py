@@ -22,6 +22,7 @@ from adapters.live.rows import Contract
 from adapters.live.source import FeedSettings
 from catalog.downloader import Request, download
 from catalog.instants import RunWindow
+from catalog.recording import import_recording, recordings
 from catalog.schema import Kind
 from catalog.store import Catalog
 from catalog.venues import instrument_at
@@ -85,6 +86,8 @@ def prepare_live(
         Table and venue disagree on the grid of prices or sizes.
     """
     catalog = Catalog.create(options.catalog)
+    for left in recordings(catalog.path):  # what a session that was killed has heard, in its order
+        import_recording(catalog, left)
     specs = chosen_specs(options.strategies)
     base = dict.fromkeys(names, BASE_MINUTES)
     needs = warm_up_needs(specs, base, options.config.governance.correlation_window_bars)

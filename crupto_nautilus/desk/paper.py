@@ -98,6 +98,7 @@ def _play(
     last_row = previous.last_row if previous is not None else 0
     recording = Recording(last_row + 1)
     desk = Desk(plan, recording, journal, feed.on_phase)
+    feed.attach(desk)
     node = build_node(feed, venue)
     desk.add_to(node)
     ending = RunEnding()

@@ -88,13 +88,6 @@ def resumed_options(record: RunRecord, options: PaperOptions) -> PaperOptions:
     for name in ("symbols", "strategies"):
         if values.get(name) is not None:
             values[name] = tuple(values[name])
-    if values.get("feed") != "replay" and values.get("execution") != "vst":
-        raise UsageError(
-            f"run {record.run_id} cannot be resumed",
-            found=f"execution {values.get('execution')} on the live feed {values.get('feed')}",
-            expected="a replay, or execution on vst: the sandbox does not know what would have filled since",
-            remedy="start a new run",
-        )
     facts = record.record
     values["start_ns"] = int(facts["start_ns"])
     values["symbols"] = tuple(row["instrument"] for row in facts["instruments"])
@@ -142,7 +135,8 @@ def resume_point(previous: Previous | None, prepared: Prepared, options: PaperOp
     checkpoint = None if previous is None else previous.checkpoint
     if previous is None or checkpoint is None:
         return None
-    live_ns = prepared.live_ns
+    # What rests in the sandbox goes on from where it was; a venue has gone on without the desk.
+    live_ns = 0 if options.execution == "sandbox" else prepared.live_ns
     window = replace(prepared.choice.window, end_ns=live_ns or checkpoint.ts_event)
     opening = previous.record.record.get(OPENING_BALANCE)
     return Resumed(

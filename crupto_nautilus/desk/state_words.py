@@ -11,7 +11,7 @@ def what_still_happens(state: DeskState, now_ns: int, run_id: str = "RUN") -> st
     """Return in one sentence what a desk in `state` goes on doing at desk time `now_ns`."""
     if state.mode is DeskMode.ACTIVE:
         if now_ns < state.cooling_until_ns:
-            return f"exits work, entries refused until {_clock(state.cooling_until_ns)} (COOLING)"
+            return f"exits work, entries refused until {clock_words(state.cooling_until_ns)} (COOLING)"
         return "entries and exits work"
     if state.mode is DeskMode.REDUCE_ONLY:
         return "stops and targets work, entries refused until 00:00 UTC"
@@ -21,5 +21,6 @@ def what_still_happens(state: DeskState, now_ns: int, run_id: str = "RUN") -> st
     return f"stops and targets work, entries refused {end}"
 
 
-def _clock(ts_ns: int) -> str:
+def clock_words(ts_ns: int) -> str:
+    """Return a moment as day and minute."""
     return datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC).strftime("%m-%d %H:%M UTC")

@@ -23,7 +23,7 @@ from adapters.simulated import perpetual
 from catalog.assembler import InstantAssembler
 from catalog.feed import EngineFeed, call_mark
 from catalog.symbols import parse_instrument
-from crupto_nautilus.desk.assembly import DeskPlan
+from crupto_nautilus.desk.assembly import Desk, DeskPlan
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.plan import Prepared
 from risk.vocabulary import Bar, Funding, Quote
@@ -214,6 +214,9 @@ class ScriptedFeed:
             due = self.clock.next_due_ns
             if due is not None and not self._playing:
                 await self.clock.advance(due)
+
+    def attach(self, desk: Desk) -> None:
+        """The script says what is missed."""
 
     def settle_first(self, settle: BeforeEnd | None) -> None:
         """The sandbox has nothing in flight between two instants."""

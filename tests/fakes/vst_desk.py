@@ -1,8 +1,9 @@
 """The whole desk on a fake BingX as a process that a test may kill and start again.
 
 Usage: python -m tests.fakes.vst_desk FOLDER JSON [--resume], where JSON has rest, stream, key, secret,
-start_ms and speed.  The rule of the first session wants in at every bar, that of a later one only holds; a
-session runs until a signal, and the journal tells how far it is.
+start_ms, speed and execution (vst or sandbox).  On vst the rule of the first session wants in at every bar,
+that of a later one only holds; in the sandbox one trades every few minutes in all of them.  A session runs
+until a signal, and the journal tells how far it is.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Any, ClassVar
 
 from adapters.bingx.config import Credentials, DataSettings, Endpoints, ExecutionSettings
 from adapters.live.timebase import ScaledTime
+from catalog.store import Catalog
 from crupto_nautilus.config import load_config
 from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.paper import run_paper
+from crupto_nautilus.desk.record import RecordFeed
 from crupto_nautilus.desk.resume import find_run, resumed_options
 from crupto_nautilus.errors import CruptoError
 from crupto_nautilus.journal.database import default_url
@@ -26,6 +29,7 @@ from strategies.registry import REGISTRY, StrategySpec
 from strategies.rule import Condition, Rule, Setup
 from tests.fakes.bingx_node import QUICK
 from tests.fakes.bingx_soak import write_config
+from tests.fakes.pulse_rule import SPEC as PULSE
 
 RUN_ID = "vst"
 NAME = "pulse_1m"  # the name that the configuration of the soak lets trade in every regime
@@ -63,15 +67,16 @@ def options(folder: Path, given: dict[str, Any], *, resume: bool) -> PaperOption
     where = Endpoints(given["rest"], given["stream"])
     time = ScaledTime(given["start_ms"], given["speed"])
     runs = folder / "runs"
+    profile = "vst" if given["execution"] == "vst" else "paper"
     found = PaperOptions(
         catalog=folder / "market",
-        config=load_config(write_config(folder / "config"), env={}, strategies=None, profile="vst"),
+        config=load_config(write_config(folder / "config"), env={}, strategies=None, profile=profile),
         out=runs,
         run_id=RUN_ID,
         symbols=("BTC-USDT.BINGX",),
         strategies=(NAME,),
         feed="bingx",
-        execution="vst",
+        execution=given["execution"],
         journal_url=default_url(runs),
     )
     if resume:
@@ -100,9 +105,10 @@ def main() -> int:
     """Run a session; its refusal is one line of JSON."""
     folder, given = Path(sys.argv[1]), json.loads(sys.argv[2])
     Eager.holds = "--resume" in sys.argv
-    REGISTRY[NAME] = SPEC
+    REGISTRY[NAME] = SPEC if given["execution"] == "vst" else PULSE
     try:
-        run_paper(options(folder, given, resume="--resume" in sys.argv))
+        chosen = options(folder, given, resume="--resume" in sys.argv)
+        run_paper(chosen, [RecordFeed(Catalog.create(chosen.catalog))])
     except CruptoError as error:
         print(json.dumps(error.to_json()), flush=True)
         return int(error.exit_code)
