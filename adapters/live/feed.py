@@ -35,6 +35,8 @@ ACKNOWLEDGEMENT_WINDOW = 64
 SILENT_INSTANTS = 3  # late in a row before it is told
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], Any]
+FEED_GAP = "feed_gap"
+"""Kind of the alarm of bars that the venue does not have."""
 UNSETTLED_END = "unsettled_end"
 """Kind of the alarm of a run that stopped while something was on its way to or from the venue."""
 
@@ -322,7 +324,7 @@ class InstantFeed:
                 await self._clock.sleep_until(self._clock.now_ns() + round(pause_s * SECOND_NS))
         for left_gap in [g for g in self.assembler.gaps() if _overlap(g, gap)]:
             self.assembler.accept(left_gap)
-            self.tell("feed_gap", gap.instrument, f"{left_gap.bars} bars that the venue does not have")
+            self.tell(FEED_GAP, gap.instrument, f"{left_gap.bars} bars that the venue does not have")
 
     async def _supervise(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while not self.ended:

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from adapters.live.feed import FEED_GAP
+from catalog.feed import NOTICE
 from crupto_nautilus.desk import downtime
 from crupto_nautilus.desk.downtime import Downtime
 from risk.governor import DeskGovernor
 from risk.settings import RiskSettings
-from risk.vocabulary import MINUTE_NS, DeskMode, DeskState, Instant, RefusalReason
+from risk.vocabulary import MINUTE_NS, Bar, DeskMode, DeskState, Instant, RefusalReason
 
+BTC = "BTC-USDT.TEST"
 LEFT = 1_700_000_040_000_000_000
 
 
@@ -49,14 +52,23 @@ def desk() -> Any:
 
 
 def gone_through(
-    desk: Any, monkeypatch: pytest.MonkeyPatch, minutes: int, meanwhile: Callable[[], object] = lambda: None
+    desk: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    minutes: int,
+    meanwhile: Callable[[], object] = lambda: None,
+    without: tuple[int, ...] = (),
 ) -> list[Any]:
     """Play what a downtime of so many minutes yields; returns the states at its instants."""
-    missed = [Instant(LEFT + k * MINUTE_NS, {}) for k in range(1, minutes + 1)]
+    missed = [
+        Instant(ts, {} if ts in without else {1: (Bar(BTC, 1, ts, 1.0, 1.0, 1.0, 1.0, 1.0),)})
+        for ts in (LEFT + k * MINUTE_NS for k in range(1, minutes + 1))
+    ]
     monkeypatch.setattr(downtime, "run_instants", lambda *_: iter(missed))
     monkeypatch.setattr(downtime, "replace", lambda window, **_: window)
     prepared: Any = SimpleNamespace(
-        live_ns=LEFT + minutes * MINUTE_NS, catalog=None, choice=SimpleNamespace(window=None)
+        live_ns=LEFT + minutes * MINUTE_NS,
+        catalog=None,
+        choice=SimpleNamespace(window=SimpleNamespace(base_minutes={BTC: 1})),
     )
     plan: Any = SimpleNamespace(resume=SimpleNamespace(begin_ns=LEFT))
     down = Downtime(prepared, plan)
@@ -66,6 +78,8 @@ def gone_through(
         if isinstance(data, Instant):
             meanwhile()
             states.append(desk.brain.desk_state)
+        elif data.data.phase == NOTICE:
+            desk.said.append(data.data.alarm)
         else:
             data.data.call()
     return states
@@ -106,3 +120,10 @@ def test_a_desk_that_was_killed_while_it_caught_up_is_set_free_by_the_next_sessi
     desk.brain.halt(f"{downtime.DOWN} from a to b: exits only", flatten=False)  # of the checkpoint
     gone_through(desk, monkeypatch, 2)
     assert desk.brain.desk_state.mode is DeskMode.ACTIVE
+
+
+def test_bars_that_the_venue_does_not_have_are_told(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone_through(desk, monkeypatch, 4, without=(LEFT + 2 * MINUTE_NS, LEFT + 3 * MINUTE_NS))
+    [gap] = [alarm for alarm in desk.said if alarm.kind == FEED_GAP]
+    assert gap.subject == BTC
+    assert gap.detail.startswith("2 bars of the time in which the desk was down")
