@@ -35,6 +35,7 @@ from crupto_nautilus.errors import EnvironmentProblem, SafetyRefusal, UsageError
 from risk.vocabulary import DAY_NS, MINUTE_NS, InstrumentRules
 
 BASE_MINUTES = 1
+FUNDING_MINUTES = 480  # the usual interval; what a venue settles more often comes all the same
 SETTLED_NS = 12 * 10**9  # a bar is downloaded when it is older than this
 OPEN_END_NS = 3_650 * DAY_NS
 MARGIN_BARS = 4
@@ -98,6 +99,8 @@ def prepare_live(
     since = min(began_ns or start, start) - 120 * MINUTE_NS
     for name in names:  # the minutes that passed meanwhile
         download(catalog, history, Request(name, BASE_MINUTES, since, start))
+        if began_ns is not None:  # and what was settled in them
+            download(catalog, history, Request(name, FUNDING_MINUTES, since, start, Kind.FUNDING))
     catalog = Catalog(options.catalog)
     choice = choose_market(catalog, names, start - 120 * MINUTE_NS, start, BASE_MINUTES, options.config)
     window = RunWindow(choice.window.base_minutes, began_ns or start, start + OPEN_END_NS)
@@ -117,7 +120,9 @@ def _fetch(catalog: Catalog, history: Any, name: str, needs: Mapping[int, int], 
                 remedy="choose other instruments with --symbols",
             )
     if funding_days:
-        download(catalog, history, Request(name, 480, now - funding_days * DAY_NS, now, Kind.FUNDING))
+        download(
+            catalog, history, Request(name, FUNDING_MINUTES, now - funding_days * DAY_NS, now, Kind.FUNDING)
+        )
 
 
 @dataclass(frozen=True, slots=True)

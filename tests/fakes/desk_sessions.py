@@ -35,7 +35,8 @@ class Sessions:
     def __init__(
         self, venue: threaded.ThreadedBingx, folder: Path, project: Path, execution: str = "vst"
     ) -> None:
-        self.venue, self.folder, self.project, self.execution = venue, folder, project, execution
+        self.venue, self.folder, self.project = venue, folder, project
+        self.given: dict[str, Any] = {"execution": execution}
         self.process: subprocess.Popen[str] | None = None
 
     def start(self, *more: str) -> None:
@@ -45,7 +46,7 @@ class Sessions:
         )
         given = {
             "rest": self.venue.rest_url, "stream": self.venue.ws_url, "key": key, "secret": secret,
-            "start_ms": now, "speed": SPEED, "execution": self.execution,
+            "start_ms": now, "speed": SPEED, **self.given,
         }  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.fakes.vst_desk", str(self.folder), json.dumps(given), *more],
@@ -77,7 +78,10 @@ class Sessions:
         while not holds():
             if self.process is not None and self.process.poll() is not None:
                 raise AssertionError(f"the session ended before {what}: {self.process.communicate()}")
-            assert time.monotonic() < until, f"{what} did not come true: {self.slots()}, {self.resting()}"
+            if time.monotonic() > until:
+                seen = f"{self.slots()}, {self.resting()}"
+                self.end(signal.SIGKILL)
+                raise AssertionError(f"{what} did not come true: {seen}")
             time.sleep(0.05)
 
     def checkpoint(self) -> Checkpoint | None:
@@ -91,6 +95,11 @@ class Sessions:
         """Return the state in the newest checkpoint, empty before the first."""
         found = self.checkpoint()
         return {} if found is None else found.state
+
+    def ts(self) -> int:
+        """Return the moment of the newest checkpoint, 0 before the first."""
+        found = self.checkpoint()
+        return 0 if found is None else found.ts_event
 
     def slots(self) -> list[dict[str, Any]]:
         """Return the slots of the strategy in the newest checkpoint."""

@@ -2,8 +2,8 @@
 
 Usage: python -m tests.fakes.vst_desk FOLDER JSON [--resume], where JSON has rest, stream, key, secret,
 start_ms, speed and execution (vst or sandbox).  On vst the rule of the first session wants in at every bar,
-that of a later one only holds; in the sandbox one trades every few minutes in all of them.  A session runs
-until a signal, and the journal tells how far it is.
+that of a later one only holds; in the sandbox one trades every few minutes in all of them, until `last_ns`
+where that is given.  A session runs until a signal, and the journal tells how far it is.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from strategies.rule import Condition, Rule, Setup
 from tests.fakes.bingx_node import QUICK
 from tests.fakes.bingx_soak import write_config
 from tests.fakes.pulse_rule import SPEC as PULSE
+from tests.fakes.pulse_rule import Pulse
 
 RUN_ID = "vst"
 NAME = "pulse_1m"  # the name that the configuration of the soak lets trade in every regime
@@ -77,6 +78,7 @@ def options(folder: Path, given: dict[str, Any], *, resume: bool) -> PaperOption
         strategies=(NAME,),
         feed="bingx",
         execution=given["execution"],
+        equity=10_000.0,
         journal_url=default_url(runs),
     )
     if resume:
@@ -105,6 +107,7 @@ def main() -> int:
     """Run a session; its refusal is one line of JSON."""
     folder, given = Path(sys.argv[1]), json.loads(sys.argv[2])
     Eager.holds = "--resume" in sys.argv
+    Pulse.last_ns = given.get("last_ns", Pulse.last_ns)
     REGISTRY[NAME] = SPEC if given["execution"] == "vst" else PULSE
     try:
         chosen = options(folder, given, resume="--resume" in sys.argv)
