@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from actors.agent import DeskAgent
 from actors.regimes import RegimeClassifier
+from actors.sinks import FundingSource
 from actors.toolbox import ToolFailure
 from risk.engine import RiskDesk
 from risk.vocabulary import (
@@ -29,6 +30,10 @@ from risk.vocabulary import (
 )
 from strategies import bus
 from strategies.guarded import guarded
+from strategies.order_desk import FOREIGN_CHANGE
+
+FUNDING_UNREAD = "funding_unread"
+"""Kind of the alarm of an account whose funding cannot be read: the books lack it until it can."""
 
 UNPROTECTED = "unprotected"
 """Kind of the alarm of a position that has had no working stop for a bar."""
@@ -45,8 +50,13 @@ class RiskManagerActor(DeskAgent):
         classifiers: dict[str, RegimeClassifier],
         desk_state: Callable[[], DeskState],
         flags: Callable[[], frozenset[str]],
+        funding: FundingSource | None = None,
     ) -> RiskManagerActor:
-        """Hand over the pure desk, the classifiers (for volatility), and readers of desk state and flags."""
+        """Hand over the pure desk, the classifiers (for volatility), and readers of desk state and flags.
+
+        `funding` is there where the venue's account settles it: the desk books what that says.
+        """
+        self._funding, self._funding_trouble = funding, ""
         self.risk_desk, self._classifiers = risk_desk, classifiers
         self._desk_state, self._flags = desk_state, flags
         self._mandates: dict[str, Mandate] = {}
@@ -66,6 +76,8 @@ class RiskManagerActor(DeskAgent):
             (bus.QUIET, self.on_quiet),
         ):
             self.hear(topic, handler, bus.RISK_PRIORITY + 15)
+        if self._funding is not None:  # before the monitor: what is booked belongs to the same checkpoint
+            self.hear(bus.SETTLED, self.on_settled, bus.RISK_PRIORITY + 15)
 
     @guarded
     def on_instant(self, instant: Instant) -> None:
@@ -78,6 +90,26 @@ class RiskManagerActor(DeskAgent):
                 self.publish_message(bus.FUNDING_PAID, paid)
         self._tell_unprotected(instant.ts_event)
         self._tell_safe_mode()
+
+    @guarded
+    def on_settled(self, ts: int) -> None:
+        """Book what the venue's account has settled since."""
+        source = self._funding
+        if source is None:
+            return
+        rows, until_ns = source.take()
+        for row in rows:
+            found = self.risk_desk.on_account_funding(row, self.desk_clock.now_ns)
+            if isinstance(found, str):
+                self.publish_message(bus.ALARM, Alarm(ts, FOREIGN_CHANGE, row.instrument, found))
+                continue
+            for paid in found:
+                self.publish_message(bus.FUNDING_PAID, paid)
+        self.risk_desk.funding_read_until(until_ns)
+        if source.trouble != self._funding_trouble:
+            self._funding_trouble = source.trouble
+            detail = self._funding_trouble or "the account's funding is read again"
+            self.publish_message(bus.ALARM, Alarm(ts, FUNDING_UNREAD, "funding", detail))
 
     @guarded
     def on_quiet(self, ts: int) -> None:

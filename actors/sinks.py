@@ -1,11 +1,11 @@
-"""Where the monitor's records go: protocols that the application fills in."""
+"""Where the monitor's records go, and what an account says: protocols that the application fills in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from risk.vocabulary import Approved, EntryDone, EquityPoint, Refused
+from risk.vocabulary import AccountFunding, Approved, EntryDone, EquityPoint, Refused
 
 
 class Kept(NamedTuple):
@@ -58,6 +58,17 @@ class JournalSink(Protocol):
 
     def put(self, ts: int, messages: Sequence[Kept], state: dict[str, Any] | None) -> bool:
         """Take a batch; False when the backlog is full."""
+
+
+class FundingSource(Protocol):
+    """What a venue's account says of the funding that it settles by itself; safe to ask from any thread."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the account's funding is not known at present; empty while all is well."""
+
+    def take(self) -> tuple[list[AccountFunding], int]:
+        """Return what is new since the last call, repeats included, and up to where (ns) all is known."""
 
 
 class TelemetrySink(Protocol):

@@ -2,9 +2,9 @@
 
 Guarantees: balance moves only by realised PnL, commission and funding, each rounded to 8 decimals as the
 engine's account does, so both agree; cash + margin + unrealised PnL = equity; the net of all trades plus
-what open positions have booked is the change of balance; one position a strategy and instrument, never
-reversed.  Refuses (`BooksError`) an exit without a position, an exit larger than its position and an entry
-against its position.
+what open positions have booked, and late funding, is the change of balance; one position a strategy and
+instrument, never reversed.  Refuses (`BooksError`) an exit without a position, an exit larger than its
+position and an entry against its position.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from risk.positions import (
     SIZE_NOISE,
     Position,
     Reservation,
+    Share,
     apply_fill,
     check_fill,
     liquidation_price,
@@ -65,6 +66,7 @@ class Books:
         self.fees_usd = 0.0
         self.slippage_usd = 0.0
         self.funding_usd = 0.0
+        self.late_funding_usd = 0.0  # part of it: settled on positions that had closed when its row came
         self.liquidation_usd = 0.0  # part of the commissions: what the venue bore of liquidated positions
         self.realised_usd = 0.0
         self.losing_streak = 0
@@ -339,6 +341,16 @@ class Books:
             )
         return booked
 
+    def receive_funding(self, share: Share, instrument: str, amount_usd: float) -> None:
+        """Book what the venue's account settled on a position, also after it has closed."""
+        self.balance = money(self.balance + amount_usd)
+        self.funding_usd = money(self.funding_usd + amount_usd)
+        position = self.positions.get((share.strategy, instrument))
+        if position is not None and position.trace_id == share.trace_id:
+            position.funding_usd = money(position.funding_usd + amount_usd)
+        else:
+            self.late_funding_usd = money(self.late_funding_usd + amount_usd)
+
     def protect(self, protection: Protection) -> None:
         """Take over the working stop of a position; at price 0 none works and the last one still counts."""
         position = self.positions.get((protection.strategy, protection.instrument))
@@ -357,6 +369,7 @@ class Books:
         "fees_usd",
         "slippage_usd",
         "funding_usd",
+        "late_funding_usd",
         "liquidation_usd",
         "realised_usd",
         "losing_streak",

@@ -21,10 +21,12 @@ from risk.pipeline import first_refusal
 from risk.portfolio import Concentration, Exposure, PortfolioController
 from risk.proposal import plan_of
 from risk.settings import RiskSettings
+from risk.settlements import Settlements, booked
 from risk.stops import with_planned_stops
 from risk.vocabulary import (
     DAY_NS,
     MINUTE_NS,
+    AccountFunding,
     DeskState,
     EntryDone,
     EquityPoint,
@@ -63,6 +65,10 @@ class RiskDesk:
         Tag of trades in virtual mode.
     risk_shares : Mapping[str, float], optional
         Share of the risk budget of strategies on probation, by name; all others have all of it.
+    netted : bool
+        The venue has one position an instrument, whoever opened it: one strategy at a time may be on it.
+    account_settles : bool
+        The venue's account settles funding: what its rows say is booked (`on_account_funding`), nothing else.
 
     """
 
@@ -75,11 +81,16 @@ class RiskDesk:
         virtual_equity: float | None = None,
         virtual_asset: str = "",
         risk_shares: Mapping[str, float] | None = None,
+        *,
+        netted: bool = False,
+        account_settles: bool = False,
     ) -> None:
         self.settings = settings
         self.rules = rules
         self.virtual_equity, self.virtual_asset = virtual_equity, virtual_asset
         self.risk_shares = dict(risk_shares or {})
+        self.netted = netted
+        self.settlements = Settlements() if account_settles else None
         self.books = Books(equity, settings.leverage_cap)
         self.guard = DrawdownGuard()
         self.market = MarketView(rules, settings, base_minutes)
@@ -120,8 +131,9 @@ class RiskDesk:
         self.correlation.rest()
 
     def on_funding(self, funding: Funding) -> list[FundingPaid]:
-        """Book a settlement at the mark price; nothing is booked without a position."""
-        if not any(p.instrument == funding.instrument for p in self.books.positions.values()):
+        """Book a settlement at the mark price on what is held; nothing where the account settles it."""
+        held = any(p.instrument == funding.instrument for p in self.books.positions.values())
+        if not held or self.settlements is not None:
             return []
         price = self.market.mark(funding.instrument)
         if price is None:
@@ -129,6 +141,28 @@ class RiskDesk:
         paid = self.books.settle_funding(funding, price)
         self._sample(funding.ts_event, self.risk_equity)
         return paid
+
+    def on_account_funding(self, row: AccountFunding, ts: int) -> list[FundingPaid] | str:
+        """Book a settlement of the venue's account on who held it then; a row that came before is nothing.
+
+        Returns what was booked, or why the row is nobody's here.
+        """
+        settlements = self.settlements
+        if settlements is None:
+            raise ValueError("the account's funding was told to a desk that books its own")
+        shares = settlements.take(row, self.books)
+        if shares is None:
+            return []
+        if not shares:
+            return f"{row.amount_usd:+g} USDT of funding were settled on {row.instrument}, never held here"
+        paid = booked(row, shares, self.books, ts)
+        self._sample(ts, self.risk_equity)
+        return paid
+
+    def funding_read_until(self, ts: int) -> None:
+        """Take note of how far the account's funding is known: a restart goes on from there."""
+        if self.settlements is not None:
+            self.settlements.read_until(ts)
 
     def decide(
         self,
@@ -149,7 +183,8 @@ class RiskDesk:
         warm : bool
             Whether the regime of the instrument is warm.
         flags : frozenset of str
-            `reconciling`, `disabled:<strategy>`, `tool_error`, each with `:<detail>` where it has one.
+            `reconciling`, `disabled:<strategy>`, `tool_error`, `working@<instrument>`, each with `:<detail>`
+            where it has one.
 
         """
         context = DecisionContext(
@@ -168,6 +203,7 @@ class RiskDesk:
             portfolio=self.portfolio,
             equity=self.risk_equity,
             risk_share=self.risk_shares.get(signal.strategy, 1.0),
+            netted=self.netted,
         )
         refused = first_refusal(context)
         if refused is not None:
@@ -184,6 +220,8 @@ class RiskDesk:
 
     def on_fill(self, fill: Fill) -> Trade | None:
         """Book a fill, sample equity, and return the trade that it closed."""
+        if self.settlements is not None:
+            self.settlements.before_fill(fill, self.books)
         trade = self.books.apply(fill)
         self._sample(fill.ts_event, self.risk_equity)
         self._recompute(fill.ts_event)
@@ -282,7 +320,8 @@ class RiskDesk:
         fed before `load` (see `warmup_bars`).
         """
         found = self._concentration
-        return {
+        settled = {} if self.settlements is None else {"settlements": self.settlements.state()}
+        return settled | {
             "books": self.books.state(),
             "guard": self.guard.state(),
             "correlation": self.correlation.state(),
@@ -298,6 +337,8 @@ class RiskDesk:
     def load(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
         self.books.load(state["books"])
+        if self.settlements is not None:
+            self.settlements.load(state["settlements"])
         self.guard.load(state["guard"])
         self.correlation.load(state["correlation"])
         self.max_drawdown_pct = float(state["max_drawdown_pct"])

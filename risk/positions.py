@@ -96,6 +96,15 @@ class Reservation(_Record):
         return self.price * self.remaining
 
 
+class Share(NamedTuple):
+    """Who held how much of an instrument."""
+
+    trace_id: str
+    strategy: str
+    side: int
+    quantity: float
+
+
 @dataclass(slots=True)
 class Position(_Record):
     """One strategy's position on one instrument, with everything its trade will report."""

@@ -19,7 +19,8 @@ class Situation:
     """One signal and the desk it is judged against, at desk time `ts`.
 
     `daily_volatility` is that of the signal's instrument (None: not known yet); `flags` are words of the
-    assembly: `reconciling`, `disabled:<strategy>`, `tool_error` or `tool_error:<detail>`.
+    assembly: `reconciling`, `disabled:<strategy>`, `tool_error` or `tool_error:<detail>`, and for a netted
+    account `working@<instrument>:<order>`.
     """
 
     signal: Signal
@@ -37,6 +38,7 @@ class Situation:
     portfolio: PortfolioController
     equity: float  # risk equity
     risk_share: float = 1.0  # of the budget: less than 1 for a strategy on probation
+    netted: bool = False  # the account has one position an instrument, whoever opened it
 
     @property
     def rules_checked(self) -> InstrumentRules:

@@ -45,6 +45,28 @@ class OpposingPosition(Control):
         return None
 
 
+class InstrumentTaken(Control):
+    """The account nets an instrument, and something of another position is on it.
+
+    The venue has one position then, whoever opened it: an exit of one strategy would close the other's.
+    """
+
+    reason = RefusalReason.INSTRUMENT_TAKEN
+
+    def finding(self, context: DecisionContext) -> str | None:
+        """Look through the holders, then for an order of an earlier position that has not ended."""
+        if not context.netted:
+            return None
+        name = context.signal.instrument
+        for strategy, side in context.books.holders(name):
+            return f"{strategy} is {side_name(side)} {name}, or about to be, and the account nets positions"
+        for flag in sorted(context.flags):
+            what, _, detail = flag.partition(":")
+            if what == f"working@{name}":
+                return f"{detail} has not ended, and the account nets positions"
+        return None
+
+
 class InvalidStop(Control):
     """The stop cannot protect."""
 

@@ -6,6 +6,8 @@ entry is over; a close cancels everything else of its position first.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from risk.vocabulary import EntryDone, Instant, Role, Signal
 from strategies import bus
 from strategies.entry import EntryAction, SendEntry
@@ -18,6 +20,11 @@ class ActingDesk(RestoredDesk):
     """Base of `SignalStrategy`: carries out the actions of its machines."""
 
     _closed_ns: int  # the last instant whose bars are over
+
+    def working_orders(self) -> Iterator[tuple[str, str]]:
+        """Yield instrument and name of each order that has not ended, also of positions that are over."""
+        for record in self._records.values():
+            yield record.slot.signal.instrument, f"{record.role} order {record.order_id}"
 
     # --- entries -------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """The end of trading: nothing in flight, everything told, and then silence.
 
 Guarantees: after a drain that says nothing, no order is on its way, every fill that the venue had by then
-has reached the engine, the balance is the one after the last of them, and nothing more is told: what fills
+has reached the engine, the balance is the one after the last of them and of the funding that is known, and
+nothing more is told: what fills
 later is found by the next start.  A drain that runs out of patience says what was still open.
 """
 
@@ -12,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from adapters.bingx.funding_paid import FundingReader
 from adapters.bingx.ledger import OrderLedger
 from adapters.bingx.reconcile import Reconciler
 from adapters.bingx.tracked import OrderBook, TrackedOrder
@@ -25,6 +27,7 @@ class Client(Protocol):
     book: OrderBook
     ledger: OrderLedger
     reconciler: Reconciler
+    funding: FundingReader
 
     def be_silent(self) -> None:
         """Tell nothing more."""
@@ -54,7 +57,7 @@ async def drain(client: Client, refresh: Callable[[], Awaitable[bool]], patience
     Parameters
     ----------
     refresh : callable
-        Asks for the balance and tells it; returns whether that worked.
+        Asks for the balance and then for funding, and tells both; returns whether that worked.
     """
     until = time.monotonic() + patience_s
     found = ""
@@ -63,11 +66,13 @@ async def drain(client: Client, refresh: Callable[[], Awaitable[bool]], patience
         if moving:
             found = f"in flight: {', '.join(moving)}"
         else:
-            before = client.ledger.fills
+            before = client.ledger.fills, client.funding.rows
             read = await client.reconciler.run() and await refresh()
             if not read:
-                found = "the venue could not be asked for fills and balance"
-            elif client.ledger.fills == before and not in_flight(client.book):
+                found = "the venue could not be asked for fills, balance and funding"
+            elif client.funding.owed:
+                found = client.funding.owed
+            elif (client.ledger.fills, client.funding.rows) == before and not in_flight(client.book):
                 client.be_silent()
                 return ""
         if time.monotonic() > until:

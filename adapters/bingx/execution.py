@@ -29,6 +29,7 @@ from adapters.bingx.constants import VENUE
 from adapters.bingx.dead_man import DeadMansSwitch
 from adapters.bingx.draining import drain, in_flight
 from adapters.bingx.errors import BingxError, Meaning, Treatment
+from adapters.bingx.funding_paid import FundingReader
 from adapters.bingx.intake import OrderIntake
 from adapters.bingx.ledger import OrderLedger
 from adapters.bingx.order_journal import OrderJournal
@@ -100,6 +101,7 @@ class BingxExecutionClient(ExecutionClient):
         self.returning = Returning(self, settings.takeover or Takeover())
         self._secured: set[str] = set()
         self.account_news = AccountNews(self)
+        self.funding = FundingReader(self)
         self.problems: list[str] = []
         self.fatal = ""
         self.is_silent = False
@@ -155,6 +157,8 @@ class BingxExecutionClient(ExecutionClient):
             await self.reconciler.run()
         if self.account_news.due or reconcile:
             await self.account_news.refresh()
+        if self.funding.is_due:
+            self.spawn(self.funding.read(), "bingx-funding")
 
     def _tell_quiet(self) -> None:
         """Say so once nothing is on its way any more after something happened."""
@@ -165,7 +169,10 @@ class BingxExecutionClient(ExecutionClient):
 
     async def drain(self, patience_s: float) -> str:
         """Settle everything and fall silent; returns what did not settle in time, empty if all did."""
-        return await drain(self, self.account_news.refresh, patience_s)
+        return await drain(self, self._last_news, patience_s)
+
+    async def _last_news(self) -> bool:
+        return await self.account_news.refresh() and await self.funding.read()
 
     def be_silent(self) -> None:
         """Tell nothing more: what happens at the venue from now on is for the next start to find."""
@@ -216,6 +223,7 @@ class BingxExecutionClient(ExecutionClient):
         elif kind == "ACCOUNT_UPDATE":
             event = account_event(frame)
             self.account_news.due = True
+            self.funding.heard(event)
             for symbol, size in event.positions.items():
                 # The sign in one-way mode is not documented: sizes are compared.
                 if abs(size) != abs(self.ledger.net.get(symbol, Decimal(0))):

@@ -27,7 +27,7 @@ from actors.risk_manager import RiskManagerActor
 from actors.router import RouterActor
 from actors.selection import SelectionActor
 from actors.selection_rules import CooldownBook, MandateRules, ScoreBook
-from actors.sinks import JournalSink, Recorder
+from actors.sinks import FundingSource, JournalSink, Recorder
 from actors.tools import DeskTools, register_tools
 from crupto_nautilus.config import DeskConfig
 from crupto_nautilus.desk.checkpoint import Checkpointer, Resumed
@@ -61,6 +61,7 @@ class DeskPlan:
     enable_map: EnableMap | None = None  # the one in force; None: as configured, without canaries
     risk_shares: Mapping[str, float] = field(default_factory=dict)  # of canaries, by strategy
     resume: Resumed | None = None  # where a resumed run goes on
+    netted: bool = False  # the venue's account has one position an instrument, whoever opened it
 
     @property
     def timeframes(self) -> tuple[int, ...]:
@@ -98,6 +99,7 @@ class Desk:
         recorder: Recorder,
         journal: JournalSink | None = None,
         on_phase: Callable[[int], None] | None = None,
+        funding: FundingSource | None = None,
     ) -> None:
         config, rules = plan.config, dict(plan.rules)
         self.plan, self.clock = plan, DeskClock()
@@ -110,6 +112,8 @@ class Desk:
             virtual.equity if virtual.enabled else None,
             virtual.asset if virtual.enabled else "",
             plan.risk_shares,
+            netted=plan.netted,
+            account_settles=funding is not None,
         )
         enable_map = plan.enable_map or config.enable_map
         regimes = RegimePanel(sorted(rules), enable_map.min_bars_hold, enable_map.panic_min_bars)
@@ -131,7 +135,7 @@ class Desk:
             specs, tuple(sorted(rules)), cooldowns, scores, enable_map.min_score is not None
         )
         self.risk_manager = self._agent(RiskManagerActor, bus.BOOKS_PRIORITY).setup(
-            self.risk_desk, self.classifiers, lambda: self.brain.desk_state, self._flags_now
+            self.risk_desk, self.classifiers, lambda: self.brain.desk_state, self._flags_now, funding
         )
         self.execution = self._agent(ExecutionActor, bus.EXECUTION_PRIORITY)
         self.monitor = self._agent(MonitorActor, bus.MONITOR_PRIORITY).setup(
@@ -184,7 +188,11 @@ class Desk:
     def _flags_now(self) -> frozenset[str]:
         """Return what keeps entries back; the journal's bound counts as a tool that failed."""
         pause = "" if self._journal is None else self._journal.pause
-        return frozenset(self.flags) if not pause else frozenset({*self.flags, f"tool_error:{pause}"})
+        flags = frozenset(self.flags) if not pause else frozenset({*self.flags, f"tool_error:{pause}"})
+        if not self.plan.netted:
+            return flags
+        working = (order for strategy in self.strategies for order in strategy.working_orders())
+        return flags.union(f"working@{instrument}:{name}" for instrument, name in working)
 
     def _restore(self) -> None:
         """Take over the checkpoint of a resumed run and open again what it held."""

@@ -26,6 +26,7 @@ from adapters.bingx.market_rows import contracts
 from adapters.bingx.order_journal import OrderJournal
 from adapters.bingx.rest import CONTRACTS, BingxRest
 from adapters.bingx.symbols import venue_symbol
+from crupto_nautilus.desk.account_funding import MS, VstFunding
 from crupto_nautilus.desk.assembly import DeskPlan
 from crupto_nautilus.desk.funding_check import Settled
 from crupto_nautilus.desk.live_feed import LiveFeed
@@ -34,8 +35,10 @@ from crupto_nautilus.desk.options import PaperOptions
 from crupto_nautilus.desk.plan import Prepared
 from crupto_nautilus.desk.taking_over import holdings, match
 from crupto_nautilus.errors import SafetyRefusal, UsageError
+from risk.settlements import OVERLAP_NS
 
-VST_TOLERANCE_USD = 0.01  # rounding of the venue; funding is compared apart
+VST_TOLERANCE_USD = 0.01  # rounding of the venue
+INCOME_ROUNDING_USD = 0.00005  # a settlement, in the account's income
 DRAIN_S = 4.0  # for what is in flight at the end; the node is stopped by force a second later
 FUNDING_S = 0.8  # for what funding was paid, after it
 
@@ -63,8 +66,8 @@ class VstVenue:
     """BingX's demo account; it is checked when this is made, before there is a node."""
 
     account_has_funding = True
+    nets = True
     opens_again = False  # what was held is at the venue
-    money_tolerance = VST_TOLERANCE_USD
 
     def __init__(self, plan: DeskPlan, options: PaperOptions) -> None:
         settings = options.execution_settings
@@ -79,8 +82,13 @@ class VstVenue:
         self.client: BingxExecutionClient | None = None
         self.funding: Sequence[Settled] | None = None
         self.funding_problem = "the account was not asked"
+        self.account_funding = VstFunding()
         self._equity = plan.equity
-        self._start_ms = plan.start_ns // 1_000_000
+        self._start_ms = plan.start_ns // MS
+        self._funding_from_ms = self._start_ms
+        if plan.resume is not None:  # rows before that are in the checkpoint
+            known_ms = (plan.resume.funding_known_ns - OVERLAP_NS) // MS
+            self._funding_from_ms = max(self._start_ms, known_ms)
         self._checkpoint: Callable[[], object] = lambda: None
         self.opening = asyncio.run(self._check(plan))
 
@@ -142,9 +150,14 @@ class VstVenue:
             self.funding_problem = f"{type(error).__name__}: {error}".splitlines()[0]
         else:
             self.funding = [
-                Settled(f"{row.symbol}.{VENUE}", row.ts_ms * 1_000_000, float(row.amount)) for row in rows
+                Settled(f"{row.symbol}.{VENUE}", row.ts_ms * MS, float(row.amount)) for row in rows
             ]
         return unsettled
+
+    @property
+    def money_tolerance(self) -> float:
+        """How far account and books may differ, USDT: the income shows four decimals of each settlement."""
+        return VST_TOLERANCE_USD + INCOME_ROUNDING_USD * len(self.funding or ())
 
     def own_balance(self, balance: float) -> float:
         """Return the account's balance as the desk counts it: its equity and what the run changed."""
@@ -166,3 +179,4 @@ class VstVenue:
     def _made(self, client: BingxExecutionClient) -> None:
         self.client = client
         client.on_quiet = lambda: self._checkpoint()
+        self.account_funding.read_with(client.funding, self._funding_from_ms, lambda: self._checkpoint())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from risk.vocabulary import Instant
     from strategies.signal_strategy import SignalStrategy
 
-CHECKPOINT_SCHEMA: Final = 1
+CHECKPOINT_SCHEMA: Final = 2
 """Raised with every change of what an owner saves; a run is resumed by the program that knows its schema."""
 
 
@@ -49,6 +49,11 @@ class Resumed:
         """The ledger's part."""
         books: dict[str, Any] = self.state["risk"]["desk"]["books"]
         return books
+
+    @property
+    def funding_known_ns(self) -> int:
+        """Up to where the account's funding is in the books, ns; 0: none was read."""
+        return int(self.state["risk"]["desk"]["settlements"]["read_ns"])
 
     @property
     def prices(self) -> dict[str, float]:

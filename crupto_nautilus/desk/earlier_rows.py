@@ -28,7 +28,10 @@ _SAME: Final = {
     "funding": "funding",
 }
 """Tables whose columns have the same names here and there."""
-_NOT_A_NUMBER: Final = {"signals": ("reference_price", "stop_distance", "stop_price", "confidence", "atr")}
+_NOT_A_NUMBER: Final = {
+    "signals": ("reference_price", "stop_distance", "stop_price", "confidence", "atr"),
+    "funding": ("price", "rate"),
+}
 """Columns that may hold NaN, which the journal stores as NULL."""
 
 

@@ -13,6 +13,7 @@ from nautilus_trader.adapters.sandbox import SandboxExecutionClientConfig, Sandb
 from nautilus_trader.live import DataClientConfig, LiveExecutionEngineConfig
 from nautilus_trader.model import Venue as EngineVenue
 
+from actors.sinks import FundingSource
 from adapters.live.feed import BeforeEnd
 from adapters.live.gate import InstantGate
 from adapters.live.stopwatch import Stopwatch
@@ -81,8 +82,8 @@ class Venue(Protocol):
 
     account_has_funding: bool
     """Whether the venue's account settles funding; the sandbox does not, the books hold it alone."""
-    money_tolerance: float
-    """How far account and books may differ, USDT."""
+    nets: bool
+    """Whether the account has one position an instrument, whoever opened it."""
 
     funding: Sequence[Settled] | None
     """Settlements of the venue's account since the run began, once it has ended; None: not known."""
@@ -92,6 +93,14 @@ class Venue(Protocol):
 
     opens_again: bool
     """Whether a resumed run's positions were opened again in the account, at another price."""
+
+    @property
+    def money_tolerance(self) -> float:
+        """How far account and books may differ, USDT."""
+
+    @property
+    def account_funding(self) -> FundingSource | None:
+        """What the account says of the funding that it settles; None where it settles none."""
 
     @property
     def opening(self) -> float | None:
@@ -195,6 +204,8 @@ class Sandbox:
 
     account = ""
     account_has_funding = False
+    nets = False  # each strategy has a position of its own in the engine
+    account_funding: FundingSource | None = None
     money_tolerance = MONEY_TOLERANCE
     funding: Sequence[Settled] | None = None
     funding_problem = ""

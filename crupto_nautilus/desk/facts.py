@@ -105,6 +105,7 @@ def run_facts(
         catalog=str(options.catalog.resolve()),
         unlock_after_hours=options.unlock_after_hours,
         virtual_equity=virtual.equity if virtual.enabled else None,
+        netted=options.netted,
         notes=tuple(notes),
         measured=dict(measured or {}),
     )

@@ -1,8 +1,7 @@
 """Funding as the desk booked it against what the venue paid, settlement by settlement.
 
-The desk books a settlement at its own mark price with the settled rate of the feed; the venue takes its own
-mark and, on a demo account, perhaps its own rate.  Neither may hide the other: the difference is shown, and
-what remains of the balance is compared without it.
+The desk books the rows of the account's income as they come; at the end of a run all of them are read once
+more, and each must be in the books, with its amount.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from risk.vocabulary import HOUR_NS, FundingPaid
 
-ROW_TOLERANCE_USD: Final = 0.0002  # the venue shows four decimals
-ROW_TOLERANCE_FRACTION: Final = 0.01  # its mark is not ours
+ROW_TOLERANCE_USD: Final = 1e-6  # the same rows: only the division among strategies is rounded
 SHOWN: Final = 20
 
 
@@ -36,7 +34,7 @@ class Difference(NamedTuple):
 
 
 def differences(ours: Iterable[Settled], settled: Iterable[Settled]) -> list[Difference]:
-    """Return the settlements that differ by more than rounding and mark price explain, oldest first."""
+    """Return the settlements that differ by more than rounding explains, oldest first."""
     desk, venue = _by_hour(ours), _by_hour(settled)
     return [
         Difference(key[1], key[0], desk.get(key), venue.get(key))
@@ -71,9 +69,9 @@ def in_words(found: dict[str, Any]) -> str:
 
 def booked(rows: Iterable[object], earlier: Iterable[Mapping[str, Any]]) -> list[Settled]:
     """Return the settlements in the books: those of this session, and rows of the run's earlier ones."""
-    found = [Settled(row["instrument"], int(row["ts_event"]), float(row["amount_usd"])) for row in earlier]
+    found = [Settled(row["instrument"], int(row["ts_venue"]), float(row["amount_usd"])) for row in earlier]
     return found + [
-        Settled(row.instrument, row.ts_event, row.amount_usd) for row in rows if isinstance(row, FundingPaid)
+        Settled(row.instrument, row.ts_venue, row.amount_usd) for row in rows if isinstance(row, FundingPaid)
     ]
 
 
@@ -91,4 +89,4 @@ def _hour(ts_ns: int) -> int:
 
 
 def _agree(desk: float, venue: float) -> bool:
-    return abs(desk - venue) <= ROW_TOLERANCE_USD + ROW_TOLERANCE_FRACTION * max(abs(desk), abs(venue))
+    return abs(desk - venue) <= ROW_TOLERANCE_USD

@@ -42,6 +42,7 @@ class BacktestOptions:
     unlock_after_hours: float | None = DEFAULT_UNLOCK_HOURS
     command: str = ""
     progress: Progress | None = None
+    netted: bool = False  # as on a venue with one position an instrument: one strategy at a time is on it
     unproven: tuple[str, ...] = ()  # canaries that this run is the proof of (G8b); no option sets it
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +94,12 @@ def _play(
     plan = make_plan(prepared, options, resume_point(previous, prepared, options))
     feed = make_feed(prepared, plan, options)
     venue = VENUES[options.execution](plan, options)
+    options, plan = replace(options, netted=venue.nets), replace(plan, netted=venue.nets)
     feed.settle_first(venue.settle)
     venue.when_quiet(lambda: feed.call(_nothing))  # a call between two instants settles and checkpoints
     last_row = previous.last_row if previous is not None else 0
     recording = Recording(last_row + 1)
-    desk = Desk(plan, recording, journal, feed.on_phase)
+    desk = Desk(plan, recording, journal, feed.on_phase, venue.account_funding)
     feed.attach(desk)
     node = build_node(feed, venue)
     desk.add_to(node)
@@ -130,7 +132,7 @@ def _play(
     context.measured["feed"] = feed.figures()
     earlier = journal.rows_before(last_row) if journal is not None and last_row else None
     if venue.account_has_funding:
-        balance -= _funding_difference(venue, context, (earlier or {}).get("funding", ()))
+        _compare_funding(venue, context, (earlier or {}).get("funding", ()))
     run = DeskRun(desk, recording, balance, cpu)
     check_run(run, account_has_funding=venue.account_has_funding, tolerance=venue.money_tolerance)
     if options.feed != "replay" or (feed.ended != "completed" and desk.router.last_ts):
@@ -167,15 +169,14 @@ def _take_totals(journal: LiveJournal, context: PaperContext) -> None:
         context.notes.append(f"totals of earlier sessions are not shown: {error}".splitlines()[0])
 
 
-def _funding_difference(venue: Venue, context: PaperContext, earlier: Sequence[Mapping[str, Any]]) -> float:
-    """Compare funding with what the venue paid; returns how much more it paid than the books hold."""
+def _compare_funding(venue: Venue, context: PaperContext, earlier: Sequence[Mapping[str, Any]]) -> None:
+    """Compare the funding in the books with all that the venue paid since the run began."""
     if venue.funding is None:
         context.notes.append(f"funding is not compared with the venue's: {venue.funding_problem}")
-        return 0.0
+        return
     booked = funding_check.booked(context.recording.rows("funding"), earlier)
     found = context.measured["venue_funding"] = funding_check.figures(booked, venue.funding)
     context.notes.append(funding_check.in_words(found))
-    return float(found["difference_usd"])
 
 
 def _exit_reason(feed: Feed, ending: RunEnding) -> str:

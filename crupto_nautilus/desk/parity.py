@@ -70,6 +70,7 @@ def options_of(folder: RunFolder, *, catalog: Path, config: DeskConfig, out: Pat
         costs=facts.costs == "on",
         base_minutes=min(one.base_minutes for one in facts.instruments),
         unlock_after_hours=facts.unlock_after_hours,
+        netted=facts.netted,
     )
 
 

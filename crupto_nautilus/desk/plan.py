@@ -100,4 +100,5 @@ def make_plan(prepared: Prepared, options: BacktestOptions, resume: Resumed | No
         prepared.enable_map,
         prepared.risk_shares,
         resume,
+        options.netted,
     )

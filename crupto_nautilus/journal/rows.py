@@ -95,8 +95,9 @@ def _pairs(pairs: Iterable[tuple[str, float]]) -> str:
 
 
 def columns_of(table: Table) -> tuple[str, ...]:
-    """Return the columns a row fills, in the row's order: all but the growing key."""
-    return tuple(column.name for column in table.columns if column.name != "id")
+    """Return the columns a row fills, in the row's order: all but the growing key, its number last."""
+    names = [column.name for column in table.columns if column.name != "id"]
+    return tuple(sorted(names, key=lambda name: name == "seq"))
 
 
 _BESIDE = frozenset({"run_id", "seq", "regime", "desk_mode", *SNAPSHOT.split()})

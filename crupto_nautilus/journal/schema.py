@@ -122,7 +122,13 @@ TRADES = _table(
     "i seq",
 )
 FUNDING = _table(
-    "funding", "s run_id", "i ts_event", _WHO, "i side", "f? quantity price rate amount_usd", "i seq"
+    "funding",
+    "s run_id",
+    "i ts_event",
+    _WHO,
+    "i side",
+    "f? quantity price rate amount_usd",
+    "i seq ts_venue",
 )
 EQUITY = _table(
     "equity_snapshots",

@@ -77,6 +77,7 @@ class RunFacts:
     notes: tuple[str, ...] = ()
     measured: dict[str, Any] = field(default_factory=dict)  # of a live node: latency, feed
     unlock_after_hours: float | None = None  # a simulated operator unlocks a kill switch after so long
+    netted: bool = False  # one strategy at a time on an instrument, as the venue's account nets positions
     virtual_equity: float | None = None  # in virtual mode: what percentages are of; None: the venue's equity
     catalog: str = ""  # where the data lies from which the run can be repeated
     challenger: dict[str, Any] = field(default_factory=dict)  # of a shadow run: its entry in the enable map

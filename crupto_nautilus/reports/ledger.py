@@ -120,6 +120,7 @@ class Ledger:
         self.open: dict[Key, Position] = {}
         self.closed: list[Position] = []
         self.problems: list[str] = []
+        self.late_funding_usd = 0.0  # what the venue's account showed after its trade had closed
         self._steps = steps
 
     def dust(self, instrument: str) -> float:
@@ -184,15 +185,20 @@ class Ledger:
         self.balance = money(self.balance + paid.amount_usd)
         position = self.open.get((paid.strategy, paid.instrument))
         if position is None or position.trace_id != paid.trace_id:
+            if paid.ts_venue and any(over.trace_id == paid.trace_id for over in self.closed):
+                self.late_funding_usd += paid.amount_usd  # its trade had closed when the venue's row came
+                return
             self.problems.append(f"{paid.trace_id}: funding without a position")
             return
+        position.funding_usd += paid.amount_usd
+        if paid.ts_venue:
+            return  # only the venue knows size, mark and rate that it settled
         expected = -position.side * position.quantity * paid.price * paid.rate
         if abs(expected - paid.amount_usd) > max(1e-6, 1e-6 * abs(expected)):
             self.problems.append(
                 f"{paid.trace_id}: funding of {paid.amount_usd:.8f} USDT on {position.quantity:g} x "
                 f"{paid.price:g} at {paid.rate:g}, expected {expected:.8f}"
             )
-        position.funding_usd += paid.amount_usd
 
 
 def size_steps(facts: RunFacts) -> dict[str, float]:

@@ -76,7 +76,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "s cause",
     ),
     "regimes": ("s instrument label", "i code", "s raw features"),
-    "funding": ("s strategy instrument", "i side", "f quantity price rate amount_usd"),
+    "funding": ("s strategy instrument", "i side", "f quantity price rate amount_usd", "i ts_venue"),
     "protections": ("s strategy instrument", "f stop_price quantity"),
     "states": ("s mode reason detail", "i cooling_until_ns", "b flatten"),
     "safe_mode": ("b active", "f largest", "s pair_a pair_b", "f effective_cap_pct"),
@@ -107,6 +107,7 @@ TABLES: dict[str, pa.Schema] = {name: _schema(name) for name in _COLUMNS}
 ADDED: dict[str, dict[str, float]] = {
     "fills": {"liquidation_usd": 0.0},
     "trades": {"liquidation_usd": 0.0},
+    "funding": {"ts_venue": 0},
 }
 """Columns that runs of older versions lack, by table, with what their absence means."""
 
@@ -118,5 +119,6 @@ def completed(name: str, table: pa.Table) -> pa.Table:
     if not added or set(table.schema.names) | set(added) != set(schema.names):
         return table
     for column, value in added.items():
-        table = table.append_column(schema.field(column), pa.array([value] * table.num_rows, pa.float64()))
+        field = schema.field(column)
+        table = table.append_column(field, pa.array([value] * table.num_rows, field.type))
     return table.select(schema.names)

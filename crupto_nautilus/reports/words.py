@@ -30,6 +30,7 @@ REFUSALS: dict[str, str] = {
     RefusalReason.COOLDOWN: "too soon after the last entry, or after two losses",
     RefusalReason.ALREADY_OPEN: "the strategy already held, or was entering, this instrument",
     RefusalReason.OPPOSING_POSITION: "another strategy held the other side of this instrument",
+    RefusalReason.INSTRUMENT_TAKEN: "the venue nets positions, and another one was on this instrument",
     RefusalReason.INVALID_STOP: "the stop was missing or on the wrong side",
     RefusalReason.NO_RISK_LEFT: "limits left less than half of the smallest worthwhile risk",
     RefusalReason.COST_TOO_HIGH: "costs would eat too much of what the trade risks",

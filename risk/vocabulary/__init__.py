@@ -30,6 +30,7 @@ from risk.vocabulary.basics import (
     side_name,
 )
 from risk.vocabulary.execution import (
+    AccountFunding,
     EntryDone,
     EquityPoint,
     Fill,
@@ -64,6 +65,7 @@ __all__ = [
     "LONG",
     "MINUTE_NS",
     "SHORT",
+    "AccountFunding",
     "Alarm",
     "Approved",
     "Bar",

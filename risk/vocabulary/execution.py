@@ -114,7 +114,11 @@ class Trade(NamedTuple):
 
 
 class FundingPaid(NamedTuple):
-    """A funding settlement booked on a position: positive `amount_usd` was received."""
+    """A funding settlement booked on a position: positive `amount_usd` was received.
+
+    `ts_venue` above 0 says that the venue's account settled it then, and named the amount alone: price and
+    rate are NaN, and the trade it belongs to may have closed before it was booked.
+    """
 
     ts_event: int
     trace_id: str
@@ -124,6 +128,16 @@ class FundingPaid(NamedTuple):
     quantity: float
     price: float
     rate: float
+    amount_usd: float
+    ts_venue: int = 0
+
+
+class AccountFunding(NamedTuple):
+    """A settlement as the venue's account shows it; `transaction` is its name there, received is positive."""
+
+    transaction: str
+    instrument: str
+    ts_venue: int  # ns UTC
     amount_usd: float
 
 

@@ -15,7 +15,10 @@ _RELATIVE = 1e-6
 _MARK_TO_CLOSE = 0.005
 # Summaries of older versions lack them.
 _ADDED_FIGURES = frozenset(
-    {"liquidation_usd", "liquidations", "challengers", "virtual_asset", "venue_equity_start"}
+    (
+        *("liquidation_usd", "liquidations", "late_funding_usd"),
+        *("challengers", "virtual_asset", "venue_equity_start"),
+    )
 )
 
 
@@ -130,7 +133,7 @@ def change(context: Context) -> Check:
     booked = sum(position.net_usd for position in held)
     unrealised = points[-1].unrealised_pnl if points else 0.0
     changed = (points[-1].equity if points else facts.starting_equity) - facts.starting_equity
-    total = closed + booked + unrealised
+    total = closed + booked + unrealised + context.ledger.late_funding_usd
     violations = []
     if not near(changed, total, MONEY_TOLERANCE):
         violations.append(f"equity changed by {changed:.8f}, the parts sum to {total:.8f} USDT")
