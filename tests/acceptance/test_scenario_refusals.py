@@ -192,6 +192,15 @@ def another_strategy_holds_the_other_side() -> Case:
     return Case(scenario, 3, "breakout_4h is long SOL-USDT.TEST", strategy=VE)
 
 
+@shows(RefusalReason.INSTRUMENT_TAKEN)
+def another_strategy_is_on_the_same_side_of_a_netted_account() -> Case:
+    rules = [scripted(BO, {("SOL", 2): wish(LONG)}), scripted(VE, {("SOL", 3): wish(LONG)})]
+    scenario = Scenario({"SOL": Tape().hold(5)}, rules, netted=True)
+    return Case(
+        scenario, 3, "breakout_4h is long SOL-USDT.TEST, or about to be, and the account", strategy=VE
+    )
+
+
 @shows(RefusalReason.INVALID_STOP)
 def a_stop_above_the_price_of_a_long() -> Case:
     return Case(quiet({2: wish(LONG, -1.0)}), 2, "stop 101 is on the wrong side of 100 for a long")

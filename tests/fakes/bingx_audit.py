@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from actors.reconciler import NETTED
 from adapters.bingx.tracked import base_client_id
 from strategies.order_desk import FOREIGN_CHANGE
 from tests.fakes.bingx_soak import Soak
@@ -30,6 +31,7 @@ class Audit:
     fills_differ: list[str] = field(default_factory=list)
     positions_differ: list[str] = field(default_factory=list)
     funding_differs: list[str] = field(default_factory=list)
+    netted: list[str] = field(default_factory=list)  # one strategy at a time is on an instrument
     foreign_changes: list[str] = field(default_factory=list)  # nobody else trades on this account
     balance_difference: float = 0.0
     unexplained: dict[str, Any] = field(default_factory=dict)
@@ -37,6 +39,7 @@ class Audit:
     def faultless(self) -> bool:
         lists = (
             self.doubled, self.missing, self.foreign, self.overfilled, self.stale, self.foreign_changes,
+            self.netted,
         )  # fmt: skip
         more = (self.fills_differ, self.positions_differ, self.funding_differs, self.unexplained)
         return not any(lists) and not any(more) and abs(self.balance_difference) <= 0.01
@@ -68,6 +71,7 @@ def audit(out: Soak) -> Audit:
     found.stale = _stale(submits, by_intent)
     alarms = out.folder.table("alarms")
     found.foreign_changes = list(alarms[alarms["kind"] == FOREIGN_CHANGE]["detail"])
+    found.netted = list(alarms[alarms["kind"] == NETTED]["detail"])
     found.fills_differ = _fills(out)
     _positions(out, found)
     return found

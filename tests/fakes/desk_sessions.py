@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,18 @@ class Sessions:
         return [sorted(order["role"] for order in slot["orders"]) for slot in self.slots()] == [
             ["stop", "target_2"]
         ] and self.resting() == ["LIMIT", "STOP_MARKET"]
+
+    def pays(self, amount: str) -> None:
+        """Settle funding at the venue now."""
+        self.venue.call(
+            lambda fake: fake.venue.account.book(
+                fake.venue.time_ms, "FUNDING_FEE", Decimal(amount), "BTC-USDT", "Funding Fee"
+            )
+        )
+
+    def booked(self) -> int:
+        """Return how many settlements the newest checkpoint has."""
+        return len(self.state()["risk"]["desk"]["settlements"]["booked"])
 
     def resting(self) -> list[str]:
         """Return the types of the orders that rest at the venue."""

@@ -264,6 +264,7 @@ class Scenario:
     minutes: int = BASE
     unlock_after_hours: float | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    netted: bool = False
     everything_allowed: bool = True  # in every regime; False: the enable map of the defaults
 
     def play(self, folder: Path, *, broken: bool = False) -> ScenarioRun:
@@ -275,7 +276,7 @@ class Scenario:
         started = time.time_ns()
         options = BacktestOptions(
             folder / "catalog", config, folder / "runs", "scenario", equity=self.equity,
-            start_ns=START_NS, unlock_after_hours=self.unlock_after_hours,
+            start_ns=START_NS, unlock_after_hours=self.unlock_after_hours, netted=self.netted,
         )  # fmt: skip
         choice = choose_market(catalog, catalog.instruments(), START_NS, None, None, config)
         window = dataclasses.replace(choice.window, quotes=dict(self._quotes()))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from crupto_nautilus.reports.run_folder import RunFolder
+from crupto_nautilus.reports.verify import verify_run
 from tests.fakes.bingx import threaded
 from tests.fakes.bingx.sources import Waves
 from tests.fakes.desk_sessions import Sessions, exchange
@@ -22,11 +23,15 @@ def test_killed_desk_goes_on_with_its_position_stop_and_target_and_books_what_fi
         run.start()
         run.wait("position, stop and target", run.holds)
         [slot] = run.slots()
+        run.pays("-1.25")
+        run.wait("the first settlement", lambda: run.booked() == 1)
         run.end(signal.SIGKILL)
+        run.pays("0.5")  # between settlement and row there was nobody
         before = venue.do("books")
 
         run.start("--resume")
         run.wait("the second session", lambda: run.state()["session"] == 2 and run.holds())
+        run.wait("the second settlement", lambda: run.booked() == 2)
         adopted = venue.do("books")
         assert [o["orderId"] for o in adopted["orders"]] == [o["orderId"] for o in before["orders"]]
         assert len(adopted["fills"]) == len(before["fills"])
@@ -45,6 +50,13 @@ def test_killed_desk_goes_on_with_its_position_stop_and_target_and_books_what_fi
     folder = RunFolder(tmp_path / "runs" / RUN_ID)
     [trade] = folder.table("trades").to_dict("records")
     assert (trade["exit_reason"], trade["strategy"]) == ("stop", "pulse_1m")
+    funding = folder.table("funding")
+    assert list(funding["amount_usd"]) == [-1.25, 0.5]
+    assert set(funding["trace_id"]) == {trade["trace_id"]}
+    assert funding["rate"].isna().all()  # the account says the amount, nothing else
+    assert trade["funding_usd"] == -0.75
+    assert folder.read_json("summary.json")["venue_funding"]["differing"] == []
+    assert verify_run(folder).ok
     fills = folder.table("fills")
     assert list(fills["role"]) == ["entry", "stop"]
     assert [float(f["price"]) for f in after["fills"]] == [float(price) for price in fills["price"]]

@@ -6,16 +6,18 @@ import gc
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from strategies.registry import REGISTRY
 from tests.fakes.bingx import threaded
+from tests.fakes.bingx.minutes import MINUTE_MS
 from tests.fakes.bingx.settings import TEST_KEY, TEST_SECRET
 from tests.fakes.bingx.sources import Waves
 from tests.fakes.bingx_audit import audit
-from tests.fakes.bingx_soak import Soak, settings, soak
+from tests.fakes.bingx_soak import START_MS, Soak, settings, soak
 from tests.fakes.pulse_rule import SPEC, Pulse
 
 
@@ -43,6 +45,7 @@ def check(out: Soak, at_least: int) -> None:
     assert found.funding_differs == []
     assert abs(found.balance_difference) <= 0.01
     assert found.unexplained == {}
+    assert found.netted == []
     assert found.intents >= at_least
     assert out.books["positions"]  # it ends with an open position and its stop
     assert [o for o in out.books["orders"] if o["status"] == "NEW" and o["type"] == "STOP_MARKET"]
@@ -61,7 +64,9 @@ def keys_in(folder: Path) -> list[str]:
 def test_ten_minutes_of_the_whole_desk_under_faults_leave_every_book_equal(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with threaded.running(settings(speed=40.0), Waves(3)) as venue:
+    # What is entered last is held over a settlement of funding two minutes before the end.
+    exchange = replace(settings(speed=40.0), start_ms=START_MS + (480 - 17) * MINUTE_MS)
+    with threaded.running(exchange, Waves(3)) as venue:
         out = soak(venue, tmp_path, minutes=18, seed=3)
     told = capfd.readouterr()
     assert TEST_KEY not in told.out + told.err
@@ -69,6 +74,9 @@ def test_ten_minutes_of_the_whole_desk_under_faults_leave_every_book_equal(
     assert keys_in(tmp_path) == []
     assert sum(out.faults.values()) >= 10
     check(out, at_least=4)
+    paid = out.folder.read_json("summary.json")["venue_funding"]
+    assert paid["settlements"] >= 1
+    assert paid["desk_usd"] != 0.0
 
 
 @pytest.mark.soak

@@ -10,7 +10,7 @@ BTC = "BTC-USDT.BINGX"
 
 
 def test_a_settlement_that_the_venue_stamps_some_seconds_later_is_the_same() -> None:
-    booked, paid = [Settled(BTC, HOUR, -0.02915)], [Settled(BTC, HOUR + 15 * 10**9, -0.0292)]
+    booked, paid = [Settled(BTC, HOUR, -0.0292)], [Settled(BTC, HOUR + 15 * 10**9, -0.0292)]
     assert differences(booked, paid) == []
     found = figures(booked, paid)
     assert (found["settlements"], found["differing_count"]) == (1, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,21 @@ def test_ledger_keeps_what_cannot_be_booked() -> None:
     ledger.apply_funding(FundingPaid(1, "t", "s", "i", 1, 1.0, 10.0, 0.01, 0.1))
     ledger.apply_funding(FundingPaid(1, "other", "s", "i", 1, 1.0, 10.0, 0.01, -0.1))
     assert len(ledger.problems) == 5
+
+
+def test_ledger_takes_a_row_of_the_venue_s_account_as_it_is_and_knows_a_late_one() -> None:
+    ledger = Ledger(100.0, {"i": 1.0})
+    nan = math.nan
+    ledger.apply_fill(_fill("entry", 1, 2, 10.0))
+    ledger.apply_funding(FundingPaid(1, "t", "s", "i", 1, 2.0, nan, nan, -0.5, HOUR_NS))
+    assert next(iter(ledger.open.values())).funding_usd == -0.5
+    ledger.apply_fill(_fill("stop", -1, 2, 10.0))
+    before = ledger.balance
+    ledger.apply_funding(FundingPaid(3, "t", "s", "i", 1, 2.0, nan, nan, -0.25, HOUR_NS))
+    assert (ledger.balance, ledger.late_funding_usd) == (before - 0.25, -0.25)
+    assert ledger.problems == []
+    ledger.apply_funding(FundingPaid(3, "unheard", "s", "i", 1, 2.0, nan, nan, -0.25, HOUR_NS))
+    assert ledger.problems == ["unheard: funding without a position"]
 
 
 def test_benchmark_keeps_first_and_last_close_and_sums_funding_between() -> None:

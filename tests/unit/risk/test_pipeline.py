@@ -224,6 +224,29 @@ def test_second_strategy_may_join_the_same_side_but_counts_as_concentrated(world
     assert "effective cap 0.7500" in plan.clamps[0]
 
 
+def test_on_a_netted_account_one_strategy_at_a_time_is_on_an_instrument(world: World) -> None:
+    world.desk.netted = True
+    plan = world.plan(confidence=0.5)
+    second = {"strategy": "volatility_expansion_15m", "confidence": 0.5}
+    for _ in ("approved", "held"):
+        refused = world.refusal(**second)
+        assert refused.reason is R.INSTRUMENT_TAKEN
+        assert "breakout_4h is long" in refused.detail
+        assert isinstance(world.decide(world.signal(ETH, **second)), TradePlan)
+        world.desk.release(next(name for name in world.desk.books.reservations if ETH in name))
+        world.fill(plan)
+    world.fill(plan, "stop", price=99.0)
+    # The position is over, but its target is still being cancelled: it could close the next one.
+    working = {"flags": frozenset({f"working@{BTC}:target_1 order x-1"})}
+    refused = world.refusal(asked=working, **second)
+    assert (refused.reason, "target_1 order x-1 has not ended" in refused.detail) == (
+        R.INSTRUMENT_TAKEN,
+        True,
+    )
+    assert world.refusal(asked=working).reason is R.INSTRUMENT_TAKEN  # the next one may be its own
+    world.plan(**second)
+
+
 @pytest.mark.parametrize(
     ("distance", "words"), [(0.0, "no stop"), (-1.0, "wrong side"), (50.0, "liquidation")]
 )
