@@ -4,8 +4,8 @@ Guarantees: what is not defined is None; money is USDT, `_pct` percent, R multip
 Sharpe and Sortino come from daily equity and are annualised by 365; a group's (strategy, instrument) returns
 are its closed trades' net PnL by closing day over the starting equity. Whole-run fees, slippage and funding
 are of all fills; those of groups and of the waterfall are of closed trades, and `open_usd` is what open
-positions add, so that gross - fees - slippage + funding + liquidation + open = change of equity.  Funding that
-a venue's account showed when its trade had closed (`late_funding_usd`) is part of `open_usd`.
+positions add, so that gross - fees - slippage + funding + liquidation + open = change of equity; funding
+that a venue's account showed when its trade had closed (`late_funding_usd`) is part of it.
 """
 
 from __future__ import annotations

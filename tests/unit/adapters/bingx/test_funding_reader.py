@@ -31,9 +31,10 @@ class Account:
         self.told: list[tuple[list[str], int]] = []
         monkeypatch.setattr(funding_paid, "funding_paid", self._read)
         self.reader = FundingReader(self)
-        self.reader.begin(
-            self.time_ms, lambda rows, at: self.told.append(([r.transaction_id for r in rows], at))
-        )
+        self.reader.begin(self.time_ms, self._hear)
+
+    def _hear(self, rows: list[IncomeRow], until_ms: int) -> None:
+        self.told.append(([row.transaction_id for row in rows], until_ms))
 
     async def _read(self, rest: Any, since_ms: int, until_ms: int) -> list[IncomeRow]:
         self.asked.append((since_ms, until_ms))
