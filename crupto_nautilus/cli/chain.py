@@ -184,7 +184,8 @@ def _protection(row: Mapping[str, Any]) -> str:
 
 def _funding(row: Mapping[str, Any]) -> str:
     verb = "received" if row["amount_usd"] >= 0 else "paid"
-    return f"funding {verb} {abs(row['amount_usd']):.4g} USDT (rate {row['rate']:g})"
+    why = "as the venue's account shows it" if row["ts_venue"] else f"rate {row['rate']:g}"
+    return f"funding {verb} {abs(row['amount_usd']):.4g} USDT ({why})"
 
 
 _EVENTS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {

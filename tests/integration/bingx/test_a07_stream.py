@@ -41,7 +41,7 @@ def test_a7_fill_while_the_socket_is_down_comes_from_the_fill_history() -> None:
 
 
 def test_a8_sixty_one_minutes_are_one_key_one_socket_and_no_event_twice() -> None:
-    settings = Settings(speed=360.0, ping_s=120.0, pong_limit_s=3_600.0)
+    settings = Settings(speed=720.0, ping_s=240.0, pong_limit_s=7_200.0)
     with threaded.running(settings, Bars()) as venue:
         start = venue.call(lambda fake: fake.venue.time_ms)
 

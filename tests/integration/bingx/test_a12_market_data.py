@@ -73,11 +73,11 @@ def test_a13_gap_of_the_stream_is_filled_without_a_double_or_forming_bar(gap: st
             else:
                 venue.do("random_frame_faults", seed=3, rate=0.5, kinds=["drop", "bad_gzip", "duplicate"])
             start = venue.fake.clock.now_ms()
-            yield lambda: venue.fake.clock.now_ms() - start > 4 * MINUTE_MS
+            yield lambda: venue.fake.clock.now_ms() - start > 3 * MINUTE_MS
             venue.do("stream", muted_topics=[])
             venue.do("random_frame_faults", seed=3, rate=0.0, kinds=[])
             seen = len(t.bars)
-            yield lambda: len(t.bars) >= max(seen, 2) + 5
+            yield lambda: len(t.bars) >= max(seen, 2) + 3
             check(t)
 
         data = data_settings(venue, "BTC-USDT", stream=QUICK)

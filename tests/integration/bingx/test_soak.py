@@ -33,8 +33,12 @@ def check(out: Soak, at_least: int) -> None:
     """Audit a soak and print what was survived."""
     found = audit(out)
     counts = {name: out.faults[name] for name in sorted(out.faults)}
+    funding = out.folder.read_json("summary.json")["venue_funding"]
+    taken = (out.folder.table("decisions")["reason"] == "INSTRUMENT_TAKEN").sum()
+    print(f"\nfunding {funding}; {taken} entries refused as another strategy was there; ", end="")
+    print(f"balances differ by {found.balance_difference:+.6f} USDT")
     print(
-        f"\n{found.intents} order intents, {found.venue_orders} orders at the venue, {found.fills} fills; "
+        f"{found.intents} order intents, {found.venue_orders} orders at the venue, {found.fills} fills; "
         f"{sum(counts.values())} faults survived:\n{json.dumps(counts, indent=1)}"
     )
     assert found.doubled == found.missing == found.foreign == found.overfilled == []
@@ -46,6 +50,7 @@ def check(out: Soak, at_least: int) -> None:
     assert abs(found.balance_difference) <= 0.01
     assert found.unexplained == {}
     assert found.netted == []
+    assert out.folder.facts.netted
     assert found.intents >= at_least
     assert out.books["positions"]  # it ends with an open position and its stop
     assert [o for o in out.books["orders"] if o["status"] == "NEW" and o["type"] == "STOP_MARKET"]
