@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from actors.account_funding import AccountFundingIntake
 from actors.agent import DeskAgent
 from actors.regimes import RegimeClassifier
 from actors.sinks import FundingSource
@@ -30,10 +31,6 @@ from risk.vocabulary import (
 )
 from strategies import bus
 from strategies.guarded import guarded
-from strategies.order_desk import FOREIGN_CHANGE
-
-FUNDING_UNREAD = "funding_unread"
-"""Kind of the alarm of an account whose funding cannot be read: the books lack it until it can."""
 
 UNPROTECTED = "unprotected"
 """Kind of the alarm of a position that has had no working stop for a bar."""
@@ -56,7 +53,7 @@ class RiskManagerActor(DeskAgent):
 
         `funding` is there where the venue's account settles it: the desk books what that says.
         """
-        self._funding, self._funding_trouble = funding, ""
+        self._account = None if funding is None else AccountFundingIntake(funding, risk_desk)
         self.risk_desk, self._classifiers = risk_desk, classifiers
         self._desk_state, self._flags = desk_state, flags
         self._mandates: dict[str, Mandate] = {}
@@ -76,7 +73,7 @@ class RiskManagerActor(DeskAgent):
             (bus.QUIET, self.on_quiet),
         ):
             self.hear(topic, handler, bus.RISK_PRIORITY + 15)
-        if self._funding is not None:  # before the monitor: what is booked belongs to the same checkpoint
+        if self._account is not None:  # before the monitor: what is booked belongs to the same checkpoint
             self.hear(bus.SETTLED, self.on_settled, bus.RISK_PRIORITY + 15)
 
     @guarded
@@ -94,22 +91,9 @@ class RiskManagerActor(DeskAgent):
     @guarded
     def on_settled(self, ts: int) -> None:
         """Book what the venue's account has settled since."""
-        source = self._funding
-        if source is None:
-            return
-        rows, until_ns = source.take()
-        for row in rows:
-            found = self.risk_desk.on_account_funding(row, self.desk_clock.now_ns)
-            if isinstance(found, str):
-                self.publish_message(bus.ALARM, Alarm(ts, FOREIGN_CHANGE, row.instrument, found))
-                continue
-            for paid in found:
-                self.publish_message(bus.FUNDING_PAID, paid)
-        self.risk_desk.funding_read_until(until_ns)
-        if source.trouble != self._funding_trouble:
-            self._funding_trouble = source.trouble
-            detail = self._funding_trouble or "the account's funding is read again"
-            self.publish_message(bus.ALARM, Alarm(ts, FUNDING_UNREAD, "funding", detail))
+        if self._account is not None:
+            for found in self._account.take(self.desk_clock.now_ns):
+                self.publish_message(bus.ALARM if isinstance(found, Alarm) else bus.FUNDING_PAID, found)
 
     @guarded
     def on_quiet(self, ts: int) -> None:

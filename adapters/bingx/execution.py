@@ -14,12 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from nautilus_trader.live.clients import ExecutionClient
-from nautilus_trader.model import (
-    AccountId,
-    AccountType,
-    OmsType,
-    Venue,
-)
+from nautilus_trader.model import AccountId, AccountType, OmsType, Venue
 
 from adapters.bingx.account_guard import secure_account
 from adapters.bingx.account_news import AccountNews

@@ -124,9 +124,10 @@ def test_a_payment_that_the_stream_told_of_is_asked_for_until_it_has_its_row(acc
     account.shows("a")
     account.read()
     assert account.reader.owed
-    account.shows("b", symbol="ETH-USDT")
     account.time_ms += TROUBLE_MS + AGAIN_MS
+    account.read()
     assert "no row yet" in account.reader.trouble
+    account.shows("b", symbol="ETH-USDT")
     account.read()
     assert (account.reader.owed, account.reader.trouble) == ("", "")
     assert not account.reader.is_due
