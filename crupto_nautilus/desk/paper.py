@@ -125,9 +125,7 @@ def _play(
     cpu = time.process_time() - started
     if not desk.router.last_ts:
         raise without_an_instant(_exit_reason(feed, ending))
-    balance = venue.own_balance(account_balance(node.portfolio, prepared.choice.window))
-    if venue.opens_again:
-        balance -= reopening_difference(node.cache, desk)
+    balance = _own_balance(venue, context)
     node.dispose()
     context.measured["feed"] = feed.figures()
     earlier = journal.rows_before(last_row) if journal is not None and last_row else None
@@ -167,6 +165,13 @@ def _take_totals(journal: LiveJournal, context: PaperContext) -> None:
         context.earlier = journal.sessions_before()
     except Exception as error:  # noqa: BLE001 - what is only shown must not keep a desk from going on
         context.notes.append(f"totals of earlier sessions are not shown: {error}".splitlines()[0])
+
+
+def _own_balance(venue: Venue, context: PaperContext) -> float:
+    """Return the account's balance as the desk counts it; read before the node is disposed of."""
+    node = context.node
+    balance = venue.own_balance(account_balance(node.portfolio, context.prepared.choice.window))
+    return balance - reopening_difference(node.cache, context.desk) if venue.opens_again else balance
 
 
 def _compare_funding(venue: Venue, context: PaperContext, earlier: Sequence[Mapping[str, Any]]) -> None:
