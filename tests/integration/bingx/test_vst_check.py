@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from adapters.bingx import trial
 from crupto_nautilus.cli.main import run
 from tests.fakes.bingx import threaded
 from tests.fakes.bingx.contracts import LISTED
@@ -139,8 +140,13 @@ def test_stop_that_does_not_fire_is_unknown_and_the_position_is_closed(
     ],
 )
 def test_venue_that_is_not_as_relied_on_differs_and_exits_with_1(
-    choices: dict[str, Any], number: int, capsys: pytest.CaptureFixture[str]
+    choices: dict[str, Any],
+    number: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if "silent_triggers" in choices:  # an event that never comes is waited for
+        monkeypatch.setattr(trial, "EVENT_WAIT_S", 4.0)
     with exchange(**choices) as venue:
         rising(venue)
         code, data, found = check(capsys, venue, "--round-trip")
