@@ -56,6 +56,7 @@ def settings(speed: float) -> Settings:
         ping_s=0.5 * speed,
         pong_limit_s=20.0 * speed,
         pump_s=0.01,
+        income_delay_ms=45_000,  # funding is told by the stream, its row comes later
     )
 
 

@@ -88,10 +88,11 @@ def income(venue: Venue, params: Params) -> Any:
     end = integer(params, "endTime", venue.time_ms)
     start = integer(params, "startTime", end - 7 * DAY_MS)
     limit = integer(params, "limit", 100)
+    shown_ms = venue.time_ms - venue.settings.income_delay_ms
     kept = [
         row
         for row in venue.account.income
-        if start <= row.time_ms <= end
+        if start <= row.time_ms <= min(end, shown_ms)
         and params.get("symbol") in (None, "", row.symbol)
         and params.get("incomeType") in (None, "", row.kind)
     ]

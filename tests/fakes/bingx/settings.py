@@ -60,6 +60,7 @@ class Settings:
     triggered_keeps_id: bool = False  # a triggered order fills under its own id instead of a new one
     client_ids_on_stops: bool = False  # the documentation promises them for MARKET and LIMIT only
     cancel_stops_with_position: bool = True
+    income_delay_ms: int = 0  # venue time until what moved the balance is shown as income
     events: Literal["before", "after", "never"] = "before"  # user events against the answer of a POST order
     same_listen_key: bool = False  # POST userDataStream gives the valid key again
     klines_start_only: Literal["newest", "oldest"] = (
