@@ -18,6 +18,7 @@ from crupto_nautilus.desk import facts
 from crupto_nautilus.desk.assembly import Desk, timeframes_of, warm_up_needs
 from crupto_nautilus.desk.options import DEFAULT_UNLOCK_HOURS, BacktestOptions
 from crupto_nautilus.desk.outcome import DeskRun, account_balance, check_run
+from crupto_nautilus.desk.parity import options_of
 from crupto_nautilus.desk.plan import Prepared, chosen_specs, make_plan, prepare
 from crupto_nautilus.errors import CheckFailed
 from crupto_nautilus.reports.recording import Recording
@@ -175,6 +176,22 @@ def test_facts_note_what_makes_a_run_unlike_others(
     assert "not comparable" in notes
     assert "3 orders were in flight" in notes
     assert "operator" not in notes
+
+
+def test_a_run_on_a_netted_account_is_repeated_as_one(
+    options: BacktestOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for netted in (True, False):
+        asked = dataclasses.replace(options, netted=netted)
+        folder: Any = SimpleNamespace(facts=facts_of(asked, monkeypatch))
+        again = options_of(folder, catalog=asked.catalog, config=asked.config, out=asked.out)
+        assert again.netted is netted
+        desk = Desk(make_plan(prepare(again), again), Recording())
+        assert desk.risk_desk.netted is netted
+        desk.strategies[0]._records["x-1"] = SimpleNamespace(
+            slot=SimpleNamespace(signal=SimpleNamespace(instrument="A")), role="stop", order_id="x-1"
+        )
+        assert desk._flags_now() == (frozenset({"working@A:stop order x-1"}) if netted else frozenset())
 
 
 def test_versions_name_what_results_depend_on(monkeypatch: pytest.MonkeyPatch) -> None:
