@@ -8,8 +8,9 @@ value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from adapters.bingx.constants import VENUE
 from adapters.live.errors import MalformedAnswer
@@ -151,21 +152,30 @@ def book_frame(frame: Row, symbol: str) -> BookRow:
 def best_frame(frame: Row, symbol: str) -> BestRow | None:
     """Return the best levels of a depth frame, None if a side is empty; others are not looked at."""
     row = record(frame.get("data"), "depth")
-    bid, ask = _best(row, "bids", max), _best(row, "asks", min)
-    if bid is None or ask is None:
+    bids, asks = rows(row.get("bids"), "depth.bids"), rows(row.get("asks"), "depth.asks")
+    if not bids or not asks:
+        for key, levels in (("bids", bids), ("asks", asks)):
+            if levels:
+                _prices(levels, f"depth.{key}")
         return None
-    if bid[0] >= ask[0]:
-        raise malformed("depth", f"bid {bid[0]} ask {ask[0]}", "the best bid below the best ask")
-    return BestRow(symbol, milliseconds(frame, "ts", "depth frame"), *bid, *ask)
+    prices = _prices([*bids, *asks], "depth")
+    sides = prices[: len(bids)], prices[len(bids) :]
+    bid, bid_size = bids[sides[0].index(max(sides[0]))]
+    ask, ask_size = asks[sides[1].index(min(sides[1]))]
+    best_bid, best_ask = Decimal(bid), Decimal(ask)
+    if best_bid >= best_ask:
+        raise malformed("depth", f"bid {best_bid} ask {best_ask}", "the best bid below the best ask")
+    ts_ms = milliseconds(frame, "ts", "depth frame")
+    sizes = _size(bid_size, "depth.bids"), _size(ask_size, "depth.asks")
+    return BestRow(symbol, ts_ms, best_bid, sizes[0], best_ask, sizes[1])
 
 
-def _best(row: Row, key: str, best: Callable[[list[float]], float]) -> tuple[Decimal, Decimal] | None:
-    levels = rows(row.get(key), f"depth.{key}")
-    if not levels:
-        return None
-    where = f"depth.{key}"
-    # Which level is the best depends on every price, so each must be one; a wrong one is never skipped.  All
-    # are looked at together: a step for each level would be most of the time that a book takes.
+def _prices(levels: Sequence[Any], where: str) -> list[float]:
+    """Return the prices of levels, to compare them.
+
+    Which level is the best depends on every price, so each must be one; a wrong one is never skipped.  All
+    are looked at together: a step for each level would be most of the time that a book takes.
+    """
     if {*map(type, levels)} != _LISTS or {*map(len, levels)} != _PAIRS:
         raise malformed(where, levels, "levels of price and quantity")
     texts = [price for price, _ in levels]
@@ -177,11 +187,14 @@ def _best(row: Row, key: str, best: Callable[[list[float]], float]) -> tuple[Dec
         raise malformed(where, texts, "prices as text") from None
     if min(prices) <= 0:
         raise malformed(where, min(prices), "prices above 0")
-    price, size = levels[prices.index(best(prices))]
-    found = as_number(size, where)
+    return prices
+
+
+def _size(value: object, where: str) -> Decimal:
+    found = as_number(value, where)
     if found < 0:
-        raise malformed(where, size, "a quantity of at least 0")
-    return Decimal(price), found
+        raise malformed(where, value, "a quantity of at least 0")
+    return found
 
 
 def _levels(row: Row, key: str, *, reverse: bool) -> tuple[tuple[Decimal, Decimal], ...]:
@@ -208,19 +221,22 @@ def trade_frame(data: object, symbol: str) -> list[TradeRow]:
     found = []
     frame = some_rows(data, "trade frame")
     newest_first = len(frame) > 1 and _time_of(frame[0]) > _time_of(frame[-1])
-    at, ts = None, 0  # the prints of a frame share few moments
+    at, ts = None, 0  # the prints of a frame share few moments and prices
+    price_text, price = "", Decimal(0)
     for raw in reversed(frame) if newest_first else frame:
         row = record(raw, "trade")
         if row.get("s") != symbol:
             raise malformed("trade.s", row.get("s"), symbol)
         if type(row.get("T")) is not int or row["T"] != at:
             ts, at = milliseconds(row, "T", "trade"), row["T"]
-        price, quantity = positive(row, "p", "trade"), positive(row, "q", "trade")
-        maker = truth(row, "m", "trade")
-        key = ts, price, quantity, maker
+        if not price_text or row.get("p") != price_text:
+            price = positive(row, "p", "trade")
+            price_text = row["p"] if type(row["p"]) is str else ""
+        quantity, maker = positive(row, "q", "trade"), truth(row, "m", "trade")
+        # By their texts, which the name holds too: the hash of a new Decimal takes as long as all the rest.
+        key = ts, row["p"], row["q"], maker
         seen[key] = ordinal = seen.get(key, -1) + 1
-        side = "S" if maker else "B"
-        name = f"{ts}-{row['p']}-{row['q']}-{side}-{ordinal}"[:36]
+        name = f"{ts}-{row['p']}-{row['q']}-{'S' if maker else 'B'}-{ordinal}"[:36]
         found.append(TradeRow(symbol, ts, price, quantity, maker, name))
     return found
 

@@ -78,31 +78,35 @@ def on_grid(value: Decimal, digits: int, *, up: bool = False) -> Decimal:
 def price(value: Decimal, contract: Contract) -> Price:
     """Return a price of the venue; one that is not on the contract's grid is refused."""
     digits = contract.price_digits
-    return _price(_exact(value, digits, contract, "price"), digits)
+    if not value.same_quantum(_UNITS[digits]):
+        value = _on_grid_or_refused(value, digits, contract, "price")
+    return _price(value, digits)
 
 
 def quantity(value: Decimal, contract: Contract) -> Quantity:
     """Return a quantity of the venue; one that is not on the contract's grid is refused."""
     digits = contract.size_digits
-    return _quantity(_exact(value, digits, contract, "quantity"), digits)
+    if not value.same_quantum(_UNITS[digits]):
+        value = _on_grid_or_refused(value, digits, contract, "quantity")
+    return _quantity(value, digits)
 
 
 _UNITS = tuple(Decimal(1).scaleb(-digits) for digits in range(MAX_PRECISION + 1))
-# Below it a float and its product with 10**digits are less than half a unit off: the engine, which rounds to
-# the digits, gets the exact number, six times as fast as by text.
-_BY_FLOAT = tuple(Decimal(10) ** (15 - digits) for digits in range(MAX_PRECISION + 1))
+# A float of a number with so many digits, and its product with 10**digits, are less than half a unit off: the
+# engine, which rounds to the digits, gets the exact number, six times as fast as by text.
+_EXACT_DIGITS = 15
 
 
 def _price(value: Decimal, digits: int) -> Price:
     """Return a price that is on the grid."""
-    if -_BY_FLOAT[digits] < value < _BY_FLOAT[digits]:
+    if value.adjusted() + digits < _EXACT_DIGITS:
         return Price(float(value), digits)
     return Price.from_str(f"{value:f}")
 
 
 def _quantity(value: Decimal, digits: int) -> Quantity:
     """Return a quantity that is on the grid."""
-    if value < _BY_FLOAT[digits]:
+    if value.adjusted() + digits < _EXACT_DIGITS:
         return Quantity(float(value), digits)
     return Quantity.from_str(f"{value:f}")
 
@@ -113,9 +117,7 @@ def _size(value: Decimal, digits: int) -> Quantity:
     return _quantity(value if value.same_quantum(unit) else on_grid(value, digits), digits)
 
 
-def _exact(value: Decimal, digits: int, contract: Contract, what: str) -> Decimal:
-    if value.same_quantum(_UNITS[digits]):
-        return value
+def _on_grid_or_refused(value: Decimal, digits: int, contract: Contract, what: str) -> Decimal:
     rounded = value.quantize(_UNITS[digits])
     if rounded == value:
         return rounded
