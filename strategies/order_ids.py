@@ -7,10 +7,11 @@ at most 36 characters (BingX accepts 40, lower case).
 from __future__ import annotations
 
 import hashlib
+from string import ascii_lowercase
 
 ID_LENGTH = 32
 _BYTES = ID_LENGTH * 5 // 8  # base32 has five bits a character: no padding
-_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
+_DIGITS = ascii_lowercase + "234567"
 # Two characters at a time: the library's function takes ten times as long, and every order waits for it.
 _PAIRS = [one + other for one in _DIGITS for other in _DIGITS]
 _SHIFTS = range(8 * _BYTES - 10, -1, -10)
