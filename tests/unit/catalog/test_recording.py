@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,13 +30,19 @@ def instants(first: int, last: int) -> list[Instant]:
 
 @contextmanager
 def disk_of(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `size` bytes: what fits is taken, as by a full disk."""
+    """Let no file of this process grow beyond `size` bytes: what fits is taken, as by a full disk.
+
+    Modules are not compiled to files meanwhile: one that was cut off would be everybody's from then on.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    kept = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        sys.dont_write_bytecode = kept
 
 
 def left_behind(folder: Path, content: bytes) -> Path:

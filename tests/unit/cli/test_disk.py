@@ -37,8 +37,9 @@ def _only_small_files(limit: int) -> Callable[[], None]:
 
 
 def _crupto(*arguments: object, before: Callable[[], None]) -> subprocess.CompletedProcess[str]:
+    # -B: a compiled module that a full disk cut off would be everybody's from then on.
     return subprocess.run(
-        [sys.executable, "-m", "crupto_nautilus.cli", *map(str, arguments)],
+        [sys.executable, "-B", "-m", "crupto_nautilus.cli", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
