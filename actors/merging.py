@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from catalog.panel import by_time_and_name
 from risk.vocabulary import Bar, Instant
 
 
@@ -20,9 +21,5 @@ def merged(
     found = {**built, **fine}
     for minutes in found:
         if minutes in built and minutes in fine:
-            found[minutes] = tuple(sorted([*built[minutes], *fine[minutes]], key=_by_time_and_name))
+            found[minutes] = tuple(sorted([*built[minutes], *fine[minutes]], key=by_time_and_name))
     return {minutes: found[minutes] for minutes in sorted(found, reverse=True)}
-
-
-def _by_time_and_name(bar: Bar) -> tuple[int, str]:
-    return bar.ts_event, bar.instrument

@@ -143,7 +143,7 @@ class TimeframePanel:
                     found.setdefault(bar.minutes, []).append(bar)
         if self._alike:
             self._join()
-        return {m: tuple(sorted(found[m], key=_by_time_and_name)) for m in sorted(found, reverse=True)}
+        return {m: tuple(sorted(found[m], key=by_time_and_name)) for m in sorted(found, reverse=True)}
 
     def _close(self, ts: int) -> dict[int, tuple[Bar, ...]]:
         buckets, rows = self._buckets, self._rows
@@ -224,5 +224,6 @@ def _moment(row: Any) -> int:
     return ts
 
 
-def _by_time_and_name(bar: Bar) -> tuple[int, str]:
+def by_time_and_name(bar: Bar) -> tuple[int, str]:
+    """Return the key by which the bars of an instant are ordered."""
     return bar.ts_event, bar.instrument
